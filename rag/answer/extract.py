@@ -1,0 +1,137 @@
+"""Question + passages → the sentences that answer, verbatim, each with what speaks for it.
+
+What speaks for a sentence, by measured worth on 150 real questions over 2,600 passages: its likeness to the question
+with the document's title put before it, then the score of the passage it stands in, then shared rare words.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from rag import question as asked
+from rag import sentences
+from rag.index.lexical import terms
+from rag.models.embed import Encode
+from rag.schema import Draft, Passage, Span
+
+_FEWEST_WORDS = 4  # a shorter line is a label, not a sentence
+_MOST_SENTENCES = 60  # encoded for one question: 60 take about 0.25 s on two cores
+_SAME = 0.6  # share of terms in common from which a second sentence adds nothing
+
+Rarity = Callable[[str], float]  # term → inverse document frequency
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks for a sentence as the answer; each about 0 to 1, higher is better."""
+
+    likeness: float  # cosine of the question to title and sentence
+    context: float  # cosine of the question to the sentence with its neighbour before it
+    passage: float  # the passage's fused score
+    rank: float  # 1 / rank of the passage
+    terms: float  # rarity-weighted share of the question's terms that stand in the sentence
+    around: float  # the same for the sentence with its title and passage
+    names: float  # share of the question's names that stand in title or passage
+    kind: float  # 1 if it holds the kind of thing asked for
+
+
+SIGNS = tuple(field.name for field in fields(Signs))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A sentence with its signs and its score for one question."""
+
+    span: Span
+    text: str
+    signs: Signs
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    span: Span
+    text: str
+    before: str  # the sentence before it in the passage, "" for the first
+    passage: Passage
+    rank: int
+
+
+def rate(
+    question: str, passages: Sequence[Passage], *, encode: Encode, rarity: Rarity, weights: Mapping[str, float]
+) -> list[Scored]:
+    """Every sentence of the passages, best first."""
+    found = [sentence for rank, passage in enumerate(passages, 1) for sentence in _sentences(passage, rank)]
+    if not found:
+        return []
+    found = found[:_MOST_SENTENCES]
+    texts = [question, *(f"{s.passage.title}. {s.text}" for s in found), *(f"{s.before} {s.text}" for s in found)]
+    cosines = (vectors := encode(texts)) @ vectors[0]
+    likeness, context = cosines[1 : len(found) + 1].tolist(), cosines[len(found) + 1 :].tolist()
+    wanted = {term: rarity(term) for term in terms(question)}
+    scored = [
+        Scored(s.span, s.text, signs := _signs(question, s, like, near, wanted), _weigh(signs, weights))
+        for s, like, near in zip(found, likeness, context, strict=True)
+    ]
+    return sorted(scored, key=lambda sentence: -sentence.score)
+
+
+def choose(scored: Sequence[Scored], *, most: int, margin: float) -> tuple[Draft, ...]:
+    """The best sentence, and up to `most` in all of those within `margin` of it that add something.
+
+    Sentences of one document are put in its order, so that they read on; documents come in order of their best.
+    """
+    chosen: list[Scored] = []
+    for sentence in scored:
+        if len(chosen) == most or sentence.score < scored[0].score - margin:
+            break
+        if not any(_repeats(sentence, other) for other in chosen):
+            chosen.append(sentence)
+    order = list(dict.fromkeys(sentence.span.document_id for sentence in chosen))
+    chosen.sort(key=lambda sentence: (order.index(sentence.span.document_id), sentence.span.start))
+    return tuple(Draft(sentence.text, (sentence.span,)) for sentence in chosen)
+
+
+def coverage(wanted: Mapping[str, float], text: str) -> float:
+    """Rarity-weighted share of the wanted terms that stand in the text; 1 when none is wanted."""
+    total = sum(wanted.values())
+    present = set(terms(text))
+    return sum(weight for term, weight in wanted.items() if term in present) / total if total else 1.0
+
+
+def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
+    """The passage's sentences that could be an answer: no headings, labels or questions."""
+    found, before = [], ""
+    for start, end in sentences.spans(passage.text):
+        text = passage.text[start:end]
+        if not (sentences.is_heading(text) or text.endswith("?") or len(text.split()) < _FEWEST_WORDS):
+            span = Span(passage.span.document_id, passage.span.start + start, passage.span.start + end)
+            found.append(_Sentence(span, text, before, passage, rank))
+        before = text
+    return found
+
+
+def _signs(question: str, sentence: _Sentence, likeness: float, context: float, wanted: Mapping[str, float]) -> Signs:
+    around = f"{sentence.passage.title} {sentence.passage.text}"
+    names = asked.names(question)
+    folded = around.casefold()
+    return Signs(
+        likeness=likeness,
+        context=context,
+        passage=sentence.passage.score,
+        rank=1 / sentence.rank,
+        terms=coverage(wanted, sentence.text),
+        around=coverage(wanted, around),
+        names=sum(name.casefold() in folded for name in names) / len(names) if names else 1.0,
+        kind=float(asked.could_answer(asked.kind_of_answer(question), sentence.text)),
+    )
+
+
+def _weigh(signs: Signs, weights: Mapping[str, float]) -> float:
+    """Log-odds that the sentence answers."""
+    return weights["bias"] + math.fsum(weights[name] * getattr(signs, name) for name in SIGNS)
+
+
+def _repeats(sentence: Scored, other: Scored) -> bool:
+    words, others = set(terms(sentence.text)), set(terms(other.text))
+    return len(words & others) >= _SAME * max(min(len(words), len(others)), 1)

@@ -1,0 +1,152 @@
+"""What a sentence says that can be compared without a model: its numbers, its names, its words, what it denies."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+_UNITS += "seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_VALUE = {word: at for at, word in enumerate(_UNITS)} | {word: 20 + 10 * at for at, word in enumerate(_TENS)}
+_ORDINAL = {"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
+_SCALE = {"hundred": 2, "thousand": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "trillion": 12, "tn": 12}
+_MONTHS = "January February March April May June July August September October November December".split()
+
+_ISO_DATE = re.compile(r"\b([0-9]{4})-([0-9]{2})-([0-9]{2})\b")
+_MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})\b|\b({'|'.join(month[:3] for month in _MONTHS)})\b\.?(?=\s*[0-9])")
+_WRITTEN = "|".join(sorted(_VALUE, key=len, reverse=True))
+_NUMBER = re.compile(
+    rf"(?:(?<![\w.])|(?<=\w-)|(?<=\b[Ff]-))(?P<digits>[0-9]+(?:,[0-9]{{3}})*(?:\.[0-9]+)?)(?:st|nd|rd|th)?"
+    rf"|\b(?P<words>(?:{_WRITTEN})(?:[\s-](?:{_WRITTEN}))?)\b|\b(?P<ordinal>{'|'.join(_ORDINAL)})\b",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(
+    rf"[\s-]?(?P<scale>{'|'.join(sorted(_SCALE, key=len, reverse=True))})?\b\s*(?P<percent>%|per\s?cent\b)?",
+    re.IGNORECASE,
+)
+
+_INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
+_COUNTRY = re.compile(r"\b(?:United States(?: of America)?|USA|Americans?|America)\b")
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,;:!?()]")
+_DENIALS = frozenset(
+    "not no never none nobody nothing neither nor without cannot hardly refuse refuses refused decline declines declined"
+    " reject rejects rejected deny denies denied fail fails failed unable refusal".split()
+)
+_INSTEAD = re.compile(r"\b(?:rather than|instead of)\b", re.IGNORECASE)
+_REACH = 2  # content words that a denial turns round: "not publicly agree" both, and no more of a long clause
+_CLAUSE_ENDS = frozenset(". , ; : ! ? ( ) and but although while because".split())
+_PRONOUNS = frozenset("he him his she her hers they them their it its".split())
+_FUNCTION = frozenset(
+    "a an the and or but if of to in on at by for from with as into over under about after before between during until"
+    " since than that this these those it its he him his she her they them their we our us i you your who whom whose"
+    " which what when where why how is are was were be been being am has have had having do does did doing done will"
+    " would shall should can could may might must there here also so such some any all both each more most other"
+    " another own same then too very just only even still yet again up down out off through against among according"
+    " not no never nor one mr mrs ms dr said says say told".split()
+)
+_COUNTING = frozenset([*_VALUE, *_ORDINAL, *_SCALE, "percent", "per", "cent"])  # told apart by value, not as words
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`words` pairs each content word, lower case, with whether it stands in the reach of a denial."""
+
+    numbers: frozenset[str]
+    names: tuple[str, ...]  # capitalised words, as written
+    words: frozenset[tuple[str, bool]]
+    denies: bool
+    refers: bool  # a pronoun stands for someone or something named elsewhere
+    first: str  # the first word, which is capitalised whether or not it is a name
+
+
+def facts(text: str) -> Facts:
+    """The facts of a sentence, or of several read as one."""
+    plain = _COUNTRY.sub("US", _INITIALS.sub(lambda found: found[0].replace(".", ""), _INSTEAD.sub("not", text)))
+    tokens = [re.sub(r"['’]s?$", "", token) for token in _WORD.findall(plain)]
+    first = next((token for token in tokens if token[0].isalpha()), "")
+    names = (token for token in tokens if token[0].isupper() and _tells(token) and token not in _MONTHS)
+    return Facts(
+        numbers=_numbers(text),
+        names=tuple(dict.fromkeys(names)),
+        words=_words(tokens),
+        denies=any(_denies(token) for token in tokens),
+        refers=any(token.lower() in _PRONOUNS for token in tokens),
+        first=first,
+    )
+
+
+def same(one: str, other: str) -> bool:
+    """True for two forms of one word: visit, visited; China, Chinese. Iran and Iraq, Austria and Australia differ."""
+    one, other = one.lower(), other.lower()
+    if one == other:
+        return True
+    shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return shared >= max(4, min(len(one), len(other)) - 1) and abs(len(one) - len(other)) <= 4
+
+
+def contradict(claim: Facts, cited: Facts) -> bool:
+    """True if one denies what the other states, or the claim denies and the cited words deny nothing."""
+    if claim.denies and not cited.denies:
+        return True
+    for word, denied in claim.words:
+        stands = {other for cited_word, other in cited.words if same(word, cited_word)}
+        if stands and denied not in stands:
+            return True
+    return False
+
+
+def within(word: str, words: Iterable[str]) -> bool:
+    """True if some form of the word is among the words."""
+    return any(same(word, other) for other in words)
+
+
+def _words(tokens: list[str]) -> frozenset[tuple[str, bool]]:
+    words, reach = set(), 0
+    for token in tokens:
+        lower = token.lower()
+        if _tells(token):
+            words.add((lower, reach > 0))
+        if lower in _CLAUSE_ENDS:
+            reach = 0
+        elif _denies(lower):
+            reach = 0 if reach > 0 else _REACH  # "did not refuse" denies nothing
+        elif _tells(token):
+            reach -= 1
+    return frozenset(words)
+
+
+def _tells(token: str) -> bool:
+    """False for function words, counting words, single letters and stops."""
+    parts = token.lower().split("-")
+    return token == "US" or (len(token) > 1 and token.lower() not in _FUNCTION and not _COUNTING.issuperset(parts))
+
+
+def _denies(token: str) -> bool:
+    return token.lower() in _DENIALS or token.lower().endswith(("n't", "n’t"))
+
+
+def _numbers(text: str) -> frozenset[str]:
+    """Values without regard to how they are written; a month is "month 6", a share ends in %."""
+    dated = _ISO_DATE.sub(lambda found: f"{found[1]} {_MONTHS[(int(found[2]) - 1) % 12]} {found[3]}", text)
+    months = {f"month {_month(found[0])}" for found in _MONTH.finditer(dated)}
+    return frozenset(months | {value for found in _NUMBER.finditer(dated) if (value := _value(found, dated))})
+
+
+def _month(name: str) -> int:
+    return next(at for at, month in enumerate(_MONTHS, 1) if month.startswith(name[:3]))
+
+
+def _value(found: re.Match[str], text: str) -> str | None:
+    after = _AFTER.match(text, found.end())
+    scale = after["scale"] if after else None
+    if found["digits"]:
+        value = Decimal(found["digits"].replace(",", ""))
+    elif found["ordinal"]:
+        return str(_ORDINAL[found["ordinal"].lower()])
+    else:
+        value = Decimal(sum(_VALUE[word] for word in re.split(r"[\s-]", found["words"].lower())))
+        if value == 1 and not scale:  # "one of them" counts nothing
+            return None
+    value = value.scaleb(_SCALE[scale.lower()]) if scale else value
+    return f"{value.normalize():f}" + ("%" if after and after["percent"] else "")

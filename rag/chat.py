@@ -1,0 +1,135 @@
+"""`Chatbot`: a question, in its conversation, becomes an answer whose every sentence shows what it stands on."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Self
+
+from rag import question as asked
+from rag.answer import abstain, extract
+from rag.answer.verify import verify
+from rag.errors import StoreError
+from rag.index.lexical import terms
+from rag.index.store import Store
+from rag.models.embed import Encode, question_encoder
+from rag.retrieve import Hit, passages, retrieve
+from rag.schema import Answer, Draft, Passage, SourceDocument, Turn
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from llama_index.core.llms import LLM
+
+NOT_SAID = "The documents do not say."
+_NEAREST = 3  # passages shown with an answer that is none
+
+
+class Chatbot:
+    """Answers questions over an index. Safe to share between threads; conversations are the caller's to keep."""
+
+    def __init__(self, store: Store, settings: Settings, *, encode: Encode, llm: "LLM | None" = None) -> None:
+        self._store = store
+        self._settings = settings
+        self._encode = encode
+        self._llm = llm
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Self:
+        """A chatbot over the index at `settings.home`. Raises StoreError, ConfigError or ModelError."""
+        settings = settings or Settings()
+        llm = None
+        if settings.llm != "none":
+            from rag.models.llm import language_model
+
+            llm = language_model(settings)
+        return cls(Store.open(settings), settings, encode=question_encoder(settings), llm=llm)
+
+    def close(self) -> None:
+        """Let go of the index's files."""
+        self._store.close()
+
+    def retrieve(self, question: str, k: int = 10) -> tuple[Passage, ...]:
+        """The `k` passages nearest to a question, best first."""
+        return passages(self._hits(question), self._store.catalog.document, k)
+
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+        """The whole, checked answer. Raises ModelError when a language model is set and fails."""
+        *_, answer = self.stream(question, history)
+        return answer
+
+    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Answer]:
+        """The answer while it grows: each extends the last, and only the final one has claims and is checked."""
+        meant = self._standalone(question, history)
+        found = self.retrieve(meant, self._settings.passages)
+        scored = extract.rate(
+            meant, found, encode=self._encode, rarity=self._rarity, weights=abstain.weights()["sentence"]
+        )
+        confidence = self._confidence(meant, scored)
+        if confidence < self._settings.answer_threshold:
+            yield _not_said(question, found, confidence)
+        elif self._llm is None:
+            chosen = extract.choose(scored, most=self._settings.sentences, margin=self._settings.sentence_margin)
+            yield self._checked(question, chosen, found, confidence)
+        else:
+            yield from self._written(self._llm, question, meant, found, confidence)
+
+    def document(self, document_id: str) -> SourceDocument:
+        """A document as indexed: the text that spans count in. Raises StoreError when there is none of that id."""
+        document = self._store.catalog.document(document_id)
+        if document is None:
+            raise StoreError(f"No document {document_id!r} in the index. `rag status` lists what there is.")
+        return document
+
+    def documents(self) -> tuple[str, ...]:
+        """The id of every document, in order."""
+        return tuple(document_id for document_id, _, _ in self._store.catalog.documents())
+
+    def _hits(self, question: str) -> tuple[Hit, ...]:
+        return retrieve(self._store, self._encode, question, self._settings) if question.strip() else ()
+
+    def _standalone(self, question: str, history: Sequence[Turn]) -> str:
+        if self._llm is None:
+            return asked.standalone(question, history)
+        from rag.answer import generate
+
+        return generate.standalone(self._llm, question, history)
+
+    def _written(
+        self, llm: "LLM", question: str, meant: str, found: tuple[Passage, ...], confidence: float
+    ) -> Iterator[Answer]:
+        from rag.answer import generate
+
+        reply = ""
+        for reply in generate.stream(
+            llm, meant, found, window=self._settings.llm_context, reply=self._settings.llm_reply
+        ):
+            yield Answer(question, generate.readable(reply), (), found, False, confidence)
+        drafts, _ = generate.drafts(reply, found)
+        if generate.declined(reply) or not drafts:
+            yield _not_said(question, found, min(confidence, self._settings.answer_threshold))
+        else:
+            yield self._checked(question, drafts, found, confidence)
+
+    def _checked(self, question: str, drafts: Sequence[Draft], found: tuple[Passage, ...], confidence: float) -> Answer:
+        claims = verify(drafts, self.document, found, self._encode)
+        return Answer(question, " ".join(claim.text for claim in claims), claims, found, False, confidence)
+
+    def _confidence(self, question: str, scored: Sequence[extract.Scored]) -> float:
+        names = asked.names(question)
+        unknown = sum(not self._is_known(name) for name in names) / len(names) if names else 0.0
+        best = scored[:_NEAREST]
+        facts = abstain.evidence(
+            [sentence.score for sentence in best], [asdict(sentence.signs) for sentence in best], unknown=unknown
+        )
+        return abstain.probability(facts, abstain.weights()["answerable"])
+
+    def _is_known(self, name: str) -> bool:
+        return all(self._store.document_frequency(term) for term in terms(name))
+
+    def _rarity(self, term: str) -> float:
+        """Inverse document frequency as BM25 has it (Robertson & Zaragoza, 2009), always positive."""
+        present = self._store.document_frequency(term)
+        return math.log(1 + (self._store.catalog.count()[1] - present + 0.5) / (present + 0.5))
+
+
+def _not_said(question: str, found: Sequence[Passage], confidence: float) -> Answer:
+    return Answer(question, NOT_SAID, (), tuple(found[:_NEAREST]), True, confidence)

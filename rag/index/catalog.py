@@ -1,0 +1,281 @@
+"""The one record of truth: documents, their text, chunks and vectors, in one SQLite file.
+
+Every change is one transaction that raises the revision. What the derived indexes have yet to hear is not a queue of
+its own: a chunk carries the revision that added it, and a tombstone the revision that took a chunk away.
+"""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import StoreError, StoreMismatchError
+from rag.schema import SourceDocument, Span
+
+_SCHEMA_VERSION = "1"
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE roots (  -- `whole`: the folder is mirrored; else only the documents named one by one
+    number INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL UNIQUE, whole INTEGER NOT NULL);
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so a chunk id never means two texts
+    root INTEGER NOT NULL REFERENCES roots (number),
+    id TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, title TEXT NOT NULL, date TEXT,
+    text TEXT NOT NULL, page_starts TEXT NOT NULL);
+CREATE TABLE chunks (
+    id TEXT PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+    start INTEGER NOT NULL, end INTEGER NOT NULL, heading TEXT NOT NULL, vector BLOB NOT NULL,
+    revision INTEGER NOT NULL);
+CREATE INDEX chunks_by_document ON chunks (document);
+CREATE INDEX chunks_by_revision ON chunks (revision);
+CREATE TABLE tombstones (chunk TEXT PRIMARY KEY, revision INTEGER NOT NULL);
+"""
+_MOST_PARAMETERS = 500  # ids in one SQL statement; SQLite's own limit was 999 for long
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that was ingested, and what its documents' ids begin with."""
+
+    number: int
+    path: Path
+    prefix: str
+    whole: bool  # mirrored; else only documents that were named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk on its way in: place, heading path and vector of shape (dim,)."""
+
+    start: int
+    end: int
+    heading: str
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A chunk as stored, with what search needs to know of its document."""
+
+    id: str
+    span: Span
+    text: str
+    title: str
+    heading: str
+    page: int | None
+    vector: NDArray[np.float32]
+
+
+class Catalog:
+    """Documents and chunks on disk. Any number of readers; writers take the store's lock first."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = _connect(path)
+
+    @classmethod
+    def create(cls, path: Path, *, fingerprint: str, model: str) -> "Catalog":
+        """A new, empty catalog at `path`."""
+        catalog = cls(path)
+        with catalog._transaction():
+            for statement in _SCHEMA.split(";\n"):
+                catalog._db.execute(statement)
+            facts = {"schema": _SCHEMA_VERSION, "fingerprint": fingerprint, "model": model, "revision": "0"}
+            catalog._db.executemany("INSERT INTO meta VALUES (?, ?)", [*facts.items(), ("id", uuid.uuid4().hex)])
+        return catalog
+
+    @classmethod
+    def open(cls, path: Path) -> "Catalog":
+        """The catalog at `path`. Raises StoreError when it is damaged or from another version."""
+        try:
+            catalog = cls(path)
+            version = catalog.meta("schema")
+        except (sqlite3.DatabaseError, KeyError) as error:
+            raise StoreError(
+                f"{path} is not a readable index ({error}). Delete {path.parent} and build it again: rag ingest"
+            ) from error
+        if version != _SCHEMA_VERSION:
+            raise StoreMismatchError(
+                f"{path} has format {version}; this version reads {_SCHEMA_VERSION}."
+                f" Delete {path.parent} and build it again: rag ingest"
+            )
+        return catalog
+
+    def close(self) -> None:
+        """Close the file; what was committed is safe without this."""
+        self._db.close()
+
+    def checkpoint(self) -> None:
+        """Merge the write-ahead log into the file and empty it."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # Reading
+
+    def meta(self, key: str) -> str:
+        """One fact about the index; KeyError if it has none of that name."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return str(row[0])
+
+    @property
+    def revision(self) -> int:
+        """Raised by one with every change."""
+        return int(self.meta("revision"))
+
+    def roots(self) -> list[Root]:
+        """The folders that were ingested, oldest first."""
+        rows = self._db.execute("SELECT number, path, prefix, whole FROM roots ORDER BY number")
+        return [Root(number, Path(path), prefix, bool(whole)) for number, path, prefix, whole in rows]
+
+    def known(self, root: Root | None = None) -> dict[str, str]:
+        """Document id → sha256 of its file, for one folder or for all."""
+        condition, values = ("WHERE root = ?", (root.number,)) if root else ("", ())
+        return dict(self._db.execute(f"SELECT id, sha256 FROM documents {condition}", values))
+
+    def documents(self) -> list[tuple[str, str, str | None]]:
+        """(id, title, date) of every document, by id."""
+        return self._db.execute("SELECT id, title, date FROM documents ORDER BY id").fetchall()
+
+    def document(self, document_id: str) -> SourceDocument | None:
+        """One document with its text, or None."""
+        row = self._db.execute(
+            "SELECT id, title, date, text, page_starts FROM documents WHERE id = ?", (document_id,)
+        ).fetchone()
+        return row and SourceDocument(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])))
+
+    def count(self) -> tuple[int, int]:
+        """(documents, chunks)"""
+        return self._db.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)").fetchone()  # type: ignore[no-any-return]
+
+    def chunk_ids(self) -> set[str]:
+        """The id of every chunk."""
+        return {row[0] for row in self._db.execute("SELECT id FROM chunks")}
+
+    def chunks(self, ids: Sequence[str]) -> list[Chunk]:
+        """Those of the chunks that exist, in the order asked."""
+        found: dict[str, Chunk] = {}
+        for begin in range(0, len(ids), _MOST_PARAMETERS):
+            part = ids[begin : begin + _MOST_PARAMETERS]
+            marks = ",".join("?" * len(part))
+            found |= {chunk.id: chunk for chunk in self._select(f"chunks.id IN ({marks})", part)}
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def added_since(self, revision: int) -> Iterator[Chunk]:
+        """Chunks that came after a revision, in order."""
+        return self._select("chunks.revision > ? ORDER BY chunks.rowid", (revision,))
+
+    def removed_since(self, revision: int) -> list[str]:
+        """Ids of chunks that went away after a revision."""
+        return [row[0] for row in self._db.execute("SELECT chunk FROM tombstones WHERE revision > ?", (revision,))]
+
+    def _select(self, condition: str, values: Sequence[object]) -> Iterator[Chunk]:
+        # substr counts characters as Python does, so one chunk's text is read without its whole document
+        rows = self._db.execute(
+            "SELECT chunks.id, documents.id, start, end, substr(text, start + 1, end - start), title, heading,"
+            " page_starts, vector FROM chunks JOIN documents ON document = number WHERE " + condition,
+            tuple(values),
+        )
+        for id_, document_id, start, end, text, title, heading, pages, vector in rows:
+            span = Span(document_id, start, end)
+            page = SourceDocument(document_id, title, None, "", tuple(json.loads(pages))).page_at(start)
+            yield Chunk(id_, span, text, title, heading, page, np.frombuffer(vector, dtype=np.float32))
+
+    # Writing
+
+    def put(self, document: SourceDocument, chunks: Sequence[NewChunk], *, root: Root, sha256: str) -> None:
+        """Add a document, or replace the one with its id; all of it or nothing."""
+        with self._change() as revision:
+            self._remove(document.document_id, revision)
+            number = self._db.execute(
+                "INSERT INTO documents (root, id, sha256, title, date, text, page_starts) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    root.number,
+                    document.document_id,
+                    sha256,
+                    document.title,
+                    document.date,
+                    document.text,
+                    json.dumps(document.page_starts),
+                ),
+            ).lastrowid
+            self._db.executemany(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (f"{number}-{at}", number, chunk.start, chunk.end, chunk.heading, chunk.vector.tobytes(), revision)
+                    for at, chunk in enumerate(chunks)
+                ],
+            )
+
+    def move(self, old: str, new: str) -> None:
+        """The same document at a new path."""
+        with self._change():
+            self._db.execute("UPDATE documents SET id = ? WHERE id = ?", (new, old))
+
+    def remove(self, document_ids: Iterable[str]) -> None:
+        """Forget documents and their chunks."""
+        with self._change() as revision:
+            for document_id in document_ids:
+                self._remove(document_id, revision)
+
+    def root(self, path: Path, *, whole: bool) -> Root:
+        """The folder as recorded, recorded now if it was not; the first one's ids begin with nothing."""
+        roots = {root.path: root for root in self.roots()}
+        prefixes = {root.prefix for root in roots.values()}
+        name = path.name or "root"
+        candidates = ("", f"{name}:", *(f"{name}-{number}:" for number in range(2, len(roots) + 3)))
+        prefix = next(prefix for prefix in candidates if prefix not in prefixes)
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO roots (path, prefix, whole) VALUES (?, ?, ?)"
+                " ON CONFLICT (path) DO UPDATE SET whole = whole OR excluded.whole",
+                (str(path), prefix, whole),
+            )
+        return next(root for root in self.roots() if root.path == path)
+
+    def forget_tombstones(self, revision: int) -> None:
+        """Drop what every derived index has heard."""
+        with self._transaction():
+            self._db.execute("DELETE FROM tombstones WHERE revision <= ?", (revision,))
+
+    def _remove(self, document_id: str, revision: int) -> None:
+        self._db.execute(
+            "INSERT INTO tombstones SELECT chunks.id, ? FROM chunks JOIN documents ON document = number"
+            " WHERE documents.id = ?",
+            (revision, document_id),
+        )
+        self._db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
+    @contextmanager
+    def _change(self) -> Iterator[int]:
+        """A transaction that is the next revision."""
+        with self._transaction():
+            revision = self.revision + 1
+            yield revision
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (str(revision),))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # one connection serves all threads of a server: SQLite is built serialised, and readers only select
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten, not only unlinked
+    return db

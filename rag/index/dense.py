@@ -1,0 +1,51 @@
+"""Vectors in Chroma, derived from the catalog; the only importer of chromadb.
+
+Chroma holds ids and vectors and no text, so a deleted sentence cannot linger in its files. `add` silently keeps the
+old vector of a known id (1.5.9); our ids are never used twice, and every change deletes before it adds.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from chromadb import Collection, PersistentClient
+from chromadb.api.shared_system_client import SharedSystemClient
+from chromadb.config import Settings as ChromaSettings
+from numpy.typing import NDArray
+
+_NAME = "chunks"
+_BATCH = 4000  # rows in one call; Chroma's own limit is 5461
+_HNSW: Any = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 32}
+
+
+class DenseIndex:
+    """Nearest vectors by cosine."""
+
+    def __init__(self, folder: Path) -> None:
+        SharedSystemClient.clear_system_cache()  # else a reopened folder answers from the state it had before
+        self._client: Any = PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+        self._rows: Collection = self._client.get_or_create_collection(
+            _NAME, configuration={"hnsw": _HNSW}, embedding_function=None
+        )
+
+    def apply(self, removed: Sequence[str], ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Take chunks out and put chunks in; safe to repeat."""
+        for begin in range(0, len(removed), _BATCH):
+            self._rows.delete(ids=list(removed[begin : begin + _BATCH]))
+        for begin in range(0, len(ids), _BATCH):
+            part = slice(begin, begin + _BATCH)
+            self._rows.upsert(ids=list(ids[part]), embeddings=vectors[part])
+
+    def search(self, vector: NDArray[np.float32], k: int) -> list[str]:
+        """Ids of the `k` nearest chunks, nearest first."""
+        found = self._rows.query(query_embeddings=vector[None], n_results=k, include=[])
+        return list(found["ids"][0])
+
+    def count(self) -> int:
+        """How many chunks it holds."""
+        return self._rows.count()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._client.close()

@@ -1,0 +1,89 @@
+"""Words in Tantivy, derived from the catalog; the only importer of tantivy.
+
+Text is indexed and not stored: what is shown always comes from the catalog.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+import tantivy
+
+from rag.index.catalog import Chunk
+
+_FIELDS = ("text", "heading", "title")
+_BOOSTS = {"text": 1.0, "heading": 0.5, "title": 0.5}
+_MOST_TERMS = 64  # distinct terms of one question that are looked up
+_STOP_WORDS = """
+    a about an and any are as at be been but by can could did do does for from had has have how i in is it its many me
+    much of on or should tell that the their them there they this to was were what when where which who whom whose why
+    will with would you your
+"""
+
+
+@cache
+def _analyzer() -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
+    return builder.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.stemmer("english")).build()
+
+
+def terms(text: str) -> list[str]:
+    """The text's words as the index sees them: folded and stemmed, in order, stop words left out."""
+    return [term for term in _analyzer().analyze(text) if term not in _STOP_STEMS]
+
+
+_STOP_STEMS = frozenset(_analyzer().analyze(_STOP_WORDS))
+
+
+class LexicalIndex:
+    """BM25 over title, heading path and text (k1 1.2, b 0.75, Tantivy's own)."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        builder = tantivy.SchemaBuilder().add_text_field("id", stored=True, tokenizer_name="raw")
+        for field in _FIELDS:
+            builder.add_text_field(field, stored=False, tokenizer_name="chunk_words")
+        self._index = tantivy.Index(builder.build(), path=str(folder))
+        self._index.register_tokenizer("chunk_words", _analyzer())
+        self._index.config_reader(reload_policy="manual")
+
+    def apply(self, removed: Sequence[str], chunks: Iterable[Chunk]) -> None:
+        """Take chunks out and put chunks in, in one commit; safe to repeat."""
+        writer = self._index.writer(heap_size=50_000_000, num_threads=1)
+        for id_ in removed:
+            writer.delete_documents_by_term("id", id_)
+        for chunk in chunks:
+            writer.delete_documents_by_term("id", chunk.id)
+            writer.add_document(
+                tantivy.Document(id=chunk.id, text=chunk.text, heading=chunk.heading, title=chunk.title)
+            )
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+
+    def search(self, question: str, k: int) -> list[tuple[str, float]]:
+        """(id, BM25 score) of the `k` best chunks, best first; empty when no word is known."""
+        query = self._query(question)
+        searcher = self._index.searcher()
+        hits = searcher.search(query, limit=k, count=False).hits
+        return [(str(searcher.doc(address)["id"][0]), float(score)) for score, address in hits]
+
+    def document_frequency(self, term: str) -> int:
+        """In how many chunks' texts a term (as `terms` gives it) stands."""
+        return self._index.searcher().doc_freq("text", term)
+
+    def count(self) -> int:
+        """How many chunks it holds."""
+        return self._index.searcher().num_docs
+
+    def _query(self, question: str) -> tantivy.Query:
+        schema = self._index.schema
+        clauses = [
+            (
+                tantivy.Occur.Should,
+                tantivy.Query.boost_query(tantivy.Query.term_query(schema, field, term), _BOOSTS[field]),
+            )
+            for term in dict.fromkeys(terms(question)[:_MOST_TERMS])
+            for field in _FIELDS
+        ]
+        return tantivy.Query.boolean_query(clauses) if clauses else tantivy.Query.empty_query()

@@ -1,0 +1,242 @@
+"""Files → index: load, chunk, embed, store; changed files only, one file all or nothing."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag.errors import ConfigError, LoadError
+from rag.index.catalog import NewChunk, Root
+from rag.index.store import Store, finish, replaced_roots, writing
+from rag.schema import IngestReport, SourceDocument
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.ingestion import IngestionPipeline
+    from llama_index.core.schema import Document
+
+Progress = Callable[[int, int, str], None]  # files done, files in all, the file just finished
+
+_BATCH = 60_000  # characters embedded together: enough to sort by length, little enough to lose on a kill
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    document_id: str
+    path: Path
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The report while it is being made."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    unchanged: int = 0
+
+    def report(self) -> IngestReport:
+        return IngestReport(
+            added=tuple(sorted(self.added)),
+            changed=tuple(sorted(self.changed)),
+            moved=tuple(sorted(self.moved)),
+            removed=tuple(sorted(self.removed)),
+            skipped=tuple(sorted(self.skipped)),
+            unchanged=self.unchanged,
+        )
+
+
+def ingest(
+    folder_or_file: Path | str,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+    embedder: "BaseEmbedding | None" = None,
+) -> IngestReport:
+    """Make the index hold what a folder holds now (or one file), and say what was done.
+
+    Documents of folders ingested earlier stay. `progress` hears of each file; `embedder` stands in for the settings'.
+    Raises ConfigError when there is nothing at the path and StoreLockedError when another process is writing.
+    """
+    settings = settings or Settings()
+    path = Path(folder_or_file).expanduser().resolve()
+    if not path.exists():
+        raise ConfigError(f"No file or folder at {folder_or_file}.")
+    with writing(settings) as store:
+        run = _Run(store, settings, progress, embedder)
+        for root, files in _work(store, path):
+            run.sync(root, files)
+        finish(store, settings)
+    return run.tally.report()
+
+
+def remove(document_ids: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """Take documents out of the index, by id or by folder of ids; the ids that went. The files stay where they are."""
+    with writing(settings) as store:
+        gone = tuple(
+            known
+            for known in store.catalog.known()
+            if any(known == name or known.startswith(name.rstrip("/") + "/") for name in document_ids)
+        )
+        store.catalog.remove(gone)
+        finish(store, settings)
+    return gone
+
+
+class _Run:
+    """One ingest: the store being written, and the tally of what was done."""
+
+    def __init__(
+        self, store: Store, settings: Settings, progress: Progress | None, embedder: "BaseEmbedding | None"
+    ) -> None:
+        self.tally = _Tally()
+        self._store = store
+        self._settings = settings
+        self._progress = progress or (lambda done, total, name: None)
+        self._embedder = embedder
+
+    def sync(self, root: Root, paths: Sequence[Path] | None) -> None:
+        """Bring one folder up to date: all of it, or only the files named."""
+        found = list(self._hashed(root, paths if paths is not None else _walk(root.path)))
+        known = self._store.catalog.known(root)
+        absent = known.keys() - {file.document_id for file in found} if paths is None else set()
+        fresh = [file for file in found if known.get(file.document_id) != file.sha256]
+        self.tally.unchanged += len(found) - len(fresh)
+        fresh = self._move(fresh, known, absent)
+        self._store.catalog.remove(absent)
+        self.tally.removed += absent
+        done = len(found) - len(fresh)
+        for file, document, chunks in self._read(fresh, root):
+            done += 1
+            if document is not None:
+                self._store.catalog.put(document, chunks, root=root, sha256=file.sha256)
+                (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
+            elif file.document_id in known:  # what it said is no longer there to be cited
+                self._store.catalog.remove([file.document_id])
+            self._progress(done, len(found), file.document_id)
+
+    def _hashed(self, root: Root, paths: Iterable[Path]) -> Iterator[_File]:
+        taken = self._store.catalog.known()
+        mine = self._store.catalog.known(root)
+        for path in paths:
+            document_id = root.prefix + path.relative_to(root.path).as_posix()
+            try:
+                if not path.resolve().is_relative_to(root.path):
+                    raise LoadError("a link to a place outside the folder; copy the file in to have it read")
+                if document_id in taken and document_id not in mine:
+                    raise LoadError("a document of another ingested folder has this name; rename one of the two")
+                document_id.encode()
+                with path.open("rb") as file:
+                    yield _File(document_id, path, hashlib.file_digest(file, "sha256").hexdigest())
+            except (LoadError, OSError, UnicodeEncodeError) as error:
+                self._skip(document_id.encode(errors="replace").decode(), error)
+
+    def _move(self, fresh: list[_File], known: dict[str, str], absent: set[str]) -> list[_File]:
+        """Rename documents whose file has a new path and the old content; the files that are left to read."""
+        left = []
+        by_content = {known[document_id]: document_id for document_id in sorted(absent)}
+        for file in fresh:
+            old = by_content.pop(file.sha256, None) if file.document_id not in known else None
+            if old is None:
+                left.append(file)
+                continue
+            self._store.catalog.move(old, file.document_id)
+            absent.discard(old)
+            self.tally.moved.append((old, file.document_id))
+        return left
+
+    def _read(
+        self, files: Iterable[_File], root: Root
+    ) -> Iterator[tuple[_File, SourceDocument | None, list[NewChunk]]]:
+        """Each file with its document and chunks, or with None where it could not be read."""
+        waiting: list[tuple[_File, Document]] = []
+        held = 0
+        for file in files:
+            document = self._load(file)
+            if document is None:
+                yield file, None, []
+                continue
+            waiting.append((file, document))
+            held += len(document.text)
+            if held >= _BATCH:
+                yield from self._embedded(waiting)
+                waiting, held = [], 0
+        yield from self._embedded(waiting)
+
+    def _load(self, file: _File) -> "Document | None":
+        from rag.load import load
+
+        try:
+            return load(file.path, file.document_id)
+        except LoadError as error:
+            self._skip(file.document_id, error)
+            return None
+
+    def _embedded(
+        self, waiting: Sequence[tuple[_File, "Document"]]
+    ) -> Iterator[tuple[_File, SourceDocument, list[NewChunk]]]:
+        if not waiting:
+            return
+        chunks: dict[str, list[NewChunk]] = {document.node_id: [] for _, document in waiting}
+        for node in self._pipeline.run(documents=[document for _, document in waiting]):
+            chunks[node.metadata["document_id"]].append(_new_chunk(node))
+        for file, document in waiting:
+            yield file, _source(document), chunks[document.node_id]
+
+    @cached_property
+    def _pipeline(self) -> "IngestionPipeline":
+        from llama_index.core.ingestion import IngestionPipeline
+
+        from rag.chunk import Chunker
+        from rag.models.embed import document_embedder, token_starts
+
+        chunker = Chunker(size=self._settings.chunk_size, token_starts=token_starts(self._settings))
+        embedder = self._embedder or document_embedder(self._settings)
+        return IngestionPipeline(transformations=[chunker, embedder], disable_cache=True)
+
+    def _skip(self, document_id: str, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        self.tally.skipped.append((document_id, reason))
+
+
+def _work(store: Store, path: Path) -> Iterator[tuple[Root, Sequence[Path] | None]]:
+    """The folder asked for, or the folder of the file asked for; for a new index beside an old one, the old's too."""
+    catalog = store.catalog
+    if path.is_dir():
+        asked = catalog.root(path, whole=True)
+        yield asked, None
+    else:
+        around = [root for root in catalog.roots() if path.is_relative_to(root.path)]
+        asked = around[0] if around else catalog.root(path.parent, whole=False)
+        yield asked, [path]
+    for old, document_ids in replaced_roots(store):
+        if old.path != asked.path and old.path.is_dir():
+            files = [old.path / document_id.removeprefix(old.prefix) for document_id in document_ids]
+            root = catalog.root(old.path, whole=old.whole)
+            yield root, None if old.whole else [file for file in files if file.exists()]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below a folder in a stable order; names that begin with a dot are left out."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(files) if not name.startswith((".", "~$")))
+
+
+def _source(document: "Document") -> SourceDocument:
+    facts = document.metadata
+    return SourceDocument(document.node_id, facts["title"], facts["date"], document.text, tuple(facts["page_starts"]))
+
+
+def _new_chunk(node: Any) -> NewChunk:
+    vector = np.asarray(node.embedding, dtype=np.float32)
+    return NewChunk(node.start_char_idx, node.end_char_idx, node.metadata["heading"], vector)

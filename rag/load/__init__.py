@@ -1,0 +1,94 @@
+"""A file → a llama-index `Document` with normalised text: one suffix table, one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import LoadError, UnsupportedFormatError
+from rag.load.docx import read_docx
+from rag.load.extract import Extract
+from rag.load.html import read_html
+from rag.load.markdown import read_markdown
+from rag.load.normalise import join_pages, normalise
+from rag.load.pdf import read_pdf
+from rag.load.table import read_table
+from rag.load.text import read_text
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import Document
+
+__all__ = ["SUFFIXES", "load"]
+
+SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
+    ".txt": read_text,
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".html": read_html,
+    ".htm": read_html,
+    ".pdf": read_pdf,
+    ".docx": read_docx,
+    ".csv": read_table,
+    ".tsv": read_table,
+}
+
+_LARGEST = 200 * 2**20  # bytes: parsers hold several times a file's size in memory
+_LONGEST_TITLE = 200  # characters
+
+
+def load(path: Path, document_id: str) -> Document:
+    """The file as a Document: normalised text; title, date and page_starts as metadata.
+
+    Raises UnsupportedFormatError for a suffix outside SUFFIXES, and LoadError for whatever else is wrong with the file.
+    """
+    extract = _extract(path)
+    text, page_starts = _normalised(extract)
+    if not text.strip():
+        raise LoadError("it holds no text; leave it out, or check that it is the right file")
+
+    from llama_index.core.schema import Document
+
+    title = _title(extract.title or "") or _title(_readable(path)) or document_id
+    return Document(
+        id_=document_id, text=text, metadata={"title": title, "date": extract.date, "page_starts": page_starts}
+    )
+
+
+def _normalised(extract: Extract) -> tuple[str, list[int]]:
+    return (normalise(extract.text), []) if isinstance(extract.text, str) else join_pages(extract.text)
+
+
+def _extract(path: Path) -> Extract:
+    read = SUFFIXES.get(path.suffix.lower())
+    if read is None:
+        suffix = path.suffix or "a name without a suffix"
+        raise UnsupportedFormatError(f"{suffix} is not a format that is read; these are: {' '.join(SUFFIXES)}")
+    try:
+        _check_size(path)
+        return read(path)
+    except LoadError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LoadError(f"it cannot be read: {reason}; check that it is there and that you may read it") from error
+    except Exception as error:  # parsers raise what they like on a broken file; one bad file must not end an ingest
+        found = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise LoadError(f"it is not a whole {path.suffix} file ({found}); open it and save it again") from error
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file():
+        raise LoadError("there is no file of this name; check the path")
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise LoadError(f"it has {size / 2**20:.0f} MiB and at most {_LARGEST / 2**20:.0f} are read; split it")
+
+
+def _title(words: str) -> str:
+    return " ".join(normalise(words).split())[:_LONGEST_TITLE]
+
+
+def _readable(path: Path) -> str:
+    words = " ".join(path.stem.replace("_", " ").replace("-", " ").split())
+    return words[:1].upper() + words[1:]

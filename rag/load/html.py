@@ -1,0 +1,175 @@
+"""Web pages → the article without navigation, as lines: headings with #, list items with -, table rows by column."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.load.dates import iso_date
+from rag.load.extract import Extract
+from rag.load.table import named_rows, table_text
+from rag.load.text import decoded
+
+if TYPE_CHECKING:
+    from trafilatura.settings import Document as Article
+
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_CELLS = ("cell", "td", "th")
+_ROWS = ("row", "tr")
+_BREAK = ("lb", "br")
+_BLOCKS = frozenset(
+    "p div section article main body header footer blockquote quote figure figcaption address details summary"
+    " dl dt dd ul ol list pre code fieldset center caption form hr".split()
+)
+_NOT_TEXT = "script style noscript template svg nav footer aside form iframe object button select textarea".split()
+_SHORT = 250  # characters: below it trafilatura's choice is a guess
+_LEAST_SHARE = (
+    0.1  # of the visible characters: an article below it was a part taken for the whole; news pages have more
+)
+
+
+def read_html(path: Path) -> Extract:
+    """The article of a web page with its title and date; all visible text where no article stands out."""
+    page = _decoded(path.read_bytes())
+    article = _article(page)
+    visible = visible_text(page)
+    main = "\n\n".join(_blocks(article.body)) if article is not None else ""
+    text = visible if _is_fragment(main, visible) else main
+    if article is None:
+        return Extract(text)
+    return Extract(text, article.title, iso_date(article.date or ""))
+
+
+def _is_fragment(article: str, visible: str) -> bool:
+    return len(article) < (0.5 if len(article) < _SHORT else _LEAST_SHARE) * len(visible)
+
+
+def _decoded(data: bytes) -> str:
+    """The page in the encoding that it names, as browsers read it, or else in the one its bytes look like.
+
+    trafilatura 2.3 took an unnamed cp1252 for cp1250.
+    """
+    head = re.sub(rb"\0", b"", data[:4096])
+    named = re.search(rb"""<meta[^>]+charset=["']?([\w-]+)""", head, re.IGNORECASE)
+    name = named[1].decode("ascii") if named else "utf-8"
+    if not name.lower().startswith(("utf", "iso-8859-1", "latin1", "us-ascii")):
+        with suppress(LookupError):
+            return data.decode(name, errors="replace")
+    return re.sub(r"^\s*<\?xml[^>]*>", "", decoded(data))  # lxml refuses a declared encoding in decoded text
+
+
+def visible_text(data: str) -> str:
+    """The text that a page shows, without scripts, navigation, footers and forms."""
+    from trafilatura import load_html
+
+    tree = load_html(data)
+    if tree is None:
+        return ""
+    for element in list(tree.iter(*_NOT_TEXT)):
+        element.drop_tree()
+    for element in tree.xpath("//*[@hidden or @aria-hidden='true']"):
+        if element.getparent() is not None:
+            element.drop_tree()
+    body = tree.find("body")
+    return "\n\n".join(_blocks(tree if body is None else body))
+
+
+def _article(data: str) -> "Article | None":
+    import trafilatura
+
+    logging.getLogger("trafilatura").addHandler(logging.NullHandler())  # 2.3.1 warns on stderr of every short page
+    found: Any = trafilatura.bare_extraction(
+        data,
+        favor_recall=True,
+        include_comments=False,
+        include_tables=True,
+        with_metadata=True,
+        date_extraction_params={"original_date": True, "extensive_search": False},
+    )
+    return found if found is not None and found.body is not None else None
+
+
+def _blocks(element: Any) -> Iterator[str]:
+    """The paragraphs, headings, lists and tables below an element, in reading order."""
+    words = element.text or ""
+    for child in element:
+        block = _block(child)
+        if block is None:
+            words += _inline(child)
+        else:
+            yield from _paragraph(words)
+            yield from block
+            words = ""
+        words += child.tail or ""
+    yield from _paragraph(words)
+
+
+def _block(element: Any) -> Sequence[str] | None:
+    """The texts of a block element, or None for an element inside a line."""
+    tag = element.tag
+    if not isinstance(tag, str):  # a comment
+        return None
+    if level := _HEADINGS.get(element.get("rend") if tag == "head" else tag):
+        return [f"{'#' * level} {words}" for words in _paragraph(_inline(element))]
+    if tag == "table":
+        return list(_table(element))
+    if tag == "pre":
+        return ["".join(element.itertext()).strip("\n")]
+    if tag in ("list", "ul", "ol"):
+        return ["\n".join(_items(element))]
+    return list(_blocks(element)) if tag in _BLOCKS else None
+
+
+def _items(element: Any, indent: str = "") -> Iterator[str]:
+    for number, item in enumerate(element.iterchildren("item", "li"), 1):
+        mark = f"{number}. " if "ol" in (element.tag, element.get("rend")) else "- "
+        text = "\n".join(_blocks(item))
+        if text:
+            yield indent + mark + text.replace("\n", "\n" + indent + "  ")
+
+
+def _table(element: Any) -> Iterator[str]:
+    rows = [list(row.iterchildren(*_CELLS)) for row in element.iter(*_ROWS)]
+    if max(map(len, rows), default=0) <= 1:  # a table that only lays out the page
+        yield from (block for row in rows for cell in row for block in _blocks(cell))
+        return
+    texts = [[" ".join(_blocks(cell)) for cell in row] for row in rows]
+    if _has_row_names(rows):
+        yield named_rows([], [_pair(cells) for cells in texts])
+    elif text := table_text(texts):
+        yield text
+
+
+def _has_row_names(rows: Sequence[Sequence[Any]]) -> bool:
+    """True for a table of names and values; trafilatura 2.3 marks only its first name as one."""
+    is_narrow = all(len(row) <= 2 for row in rows)
+    return is_narrow and any(len(row) == 2 and _is_name(row[0]) and not _is_name(row[1]) for row in rows)
+
+
+def _pair(cells: Sequence[str]) -> list[str]:
+    name, value = cells if len(cells) == 2 else ("", "".join(cells))
+    return [f"{name.rstrip(':')}: {value}" if name and value else name + value]
+
+
+def _is_name(cell: Any) -> bool:
+    return bool(cell.tag == "th" or cell.get("role") == "head")
+
+
+def _paragraph(words: str) -> list[str]:
+    """The paragraphs of a stretch of words; a line break is a new line, two of them a new paragraph."""
+    paragraphs = []
+    for part in re.split(r"\0\s*\0", words):
+        lines = [" ".join(line.split()) for line in part.split("\0")]
+        paragraphs.append("\n".join(line for line in lines if line))
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _inline(element: Any) -> str:
+    """The words of an element inside a line; \\0 stands for a line break."""
+    if element.tag in _BREAK:
+        return "\0"
+    if not isinstance(element.tag, str):
+        return ""
+    return (element.text or "") + "".join(_inline(child) + (child.tail or "") for child in element)

@@ -1,0 +1,81 @@
+"""What a question asks for, from its words alone: names it depends on, the kind of answer, whether it follows up."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from rag.schema import Turn
+
+Kind = Literal["date", "number", "person", "place", "reason", "other"]
+
+_WORD = re.compile(r"[^\W_][\w'’.-]*[^\W_]|[^\W_]")
+_ASKING = frozenset(
+    "who whom whose what which when where why how is are was were do does did has have had can could will would should"
+    " may might must in on at by for from to of with and but or so then also about tell give name list explain describe"
+    " according during after before if since until while the a an i please".split()
+)
+_THING = r"\b(?:what|which) (?:{})\b"
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("date", re.compile(r"\bwhen\b|" + _THING.format("date|day|year|month"), re.I)),
+    ("number", re.compile(r"\bhow (?:many|much|long|large|big|high|tall|old|often|far|wide|fast)\b", re.I)),
+    ("number", re.compile(_THING.format("share|percentage|number|sum|price|rate"), re.I)),
+    ("person", re.compile(r"\b(?:who|whom|whose)\b", re.I)),
+    ("place", re.compile(r"\bwhere\b|" + _THING.format("city|country|place|town|state"), re.I)),
+    ("reason", re.compile(r"\bwhy\b|\bfor what reason\b|\bwhat (?:caused|led|made|prompted)\b", re.I)),
+)
+_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DATE = re.compile(rf"\b{_MONTH}\b|\b(?:1[5-9]|20)\d\d\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b")
+_COUNT = "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand million"
+_NUMBER = re.compile(rf"\d|\b(?:one|{_COUNT.replace(' ', '|')}|billion|dozen|half|third|quarter)s?\b", re.I)
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+|\b[A-Z][a-z]+ [A-Z][a-z]+")
+_REASON = re.compile(
+    r"\b(because|since|as a result|in order to|so that|due to|after|reason|owing|cause[sd]?|led to|over|to protest)\b",
+    re.I,
+)
+_POINTS_BACK = re.compile(r"\b(?:he|she|they|him|her|his|hers|their|theirs|them|its?|the same)\b", re.I)
+_POINTS_BACK_UNNAMED = re.compile(r"\b(?:that|those|these|this|there|then|ones?|both)\b", re.I)
+_OPENS = re.compile(r"(?:and|but|so|also|what about|how about)\b", re.I)
+_GOES_ON = re.compile(r"(?:what else|who else|why|how so|when|where)\b", re.I)
+_SHORT = 4  # words: a question as short as this rarely stands alone
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Capitalised words and figures that the text depends on, in order; words that only begin a question left out."""
+    words = _WORD.findall(text)
+    return tuple(
+        dict.fromkeys(
+            word.removesuffix("'s").removesuffix("’s")
+            for word in words
+            if (word[0].isupper() or word[0].isdigit()) and word.lower() not in _ASKING
+        )
+    )
+
+
+def kind_of_answer(question: str) -> Kind:
+    """What sort of thing would answer, by the question word; "other" when that does not tell."""
+    return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
+
+
+def could_answer(kind: Kind, sentence: str) -> bool:
+    """True if the sentence holds something of the kind; always true for "other"."""
+    pattern = {"date": _DATE, "number": _NUMBER, "person": _NAME, "place": _NAME, "reason": _REASON}.get(kind)
+    return pattern is None or bool(pattern.search(sentence))
+
+
+def follows_up(question: str) -> bool:
+    """True if the question leans on what was said before: it points back, goes on, or is very short."""
+    if _POINTS_BACK.search(question) or _OPENS.match(question):
+        return True
+    bare = not names(question)
+    leans = _POINTS_BACK_UNNAMED.search(question) or _GOES_ON.match(question) or len(question.split()) <= _SHORT
+    return bare and bool(leans)
+
+
+def standalone(question: str, history: Sequence[Turn]) -> str:
+    """The question with the words it leans on put after it; itself when it stands alone or nothing was said before.
+
+    The earlier question names the subject, so all of it is carried along; embedding and BM25 then see both.
+    """
+    if not history or not follows_up(question):
+        return question
+    return f"{question} ({standalone(history[-1].question, history[:-1])})"

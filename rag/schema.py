@@ -1,0 +1,150 @@
+"""The values that leave the package: frozen, comparable, free of any library's types."""
+
+from bisect import bisect_right
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Verdict = Literal["supported", "weak", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Characters `start` to `end` (excluded) of a document's normalised text."""
+
+    document_id: str
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"not a span: {self.document_id}[{self.start}:{self.end}]")
+
+    def overlaps(self, other: "Span") -> bool:
+        """True if the two share at least one character."""
+        return self.document_id == other.document_id and self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved piece of a document. `score` orders one question's passages; it means nothing across questions."""
+
+    span: Span
+    text: str
+    title: str
+    score: float
+    page: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The passage as plain JSON values, its span flattened to document_id, start, end."""
+        return _flat(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The exact words a claim stands on: `quote == document.text[span.start:span.end]`."""
+
+    marker: int  # 1-based, as the reader sees it
+    span: Span
+    quote: str
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One sentence as an answerer wrote it, with the places it names as evidence; nothing is checked yet."""
+
+    text: str
+    sources: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of an answer with what it stands on."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the documents say to a question; `abstained` when they do not say.
+
+    `text` is plain prose without citation markers; `claims` are its sentences in order, empty while it is being
+    written and when abstained. `confidence` is the estimated probability, 0 to 1, that the documents answer.
+    """
+
+    question: str
+    text: str
+    claims: tuple[Claim, ...]
+    passages: tuple[Passage, ...]
+    abstained: bool
+    confidence: float
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Every citation once, by marker."""
+        found = {citation.marker: citation for claim in self.claims for citation in claim.citations}
+        return tuple(found[marker] for marker in sorted(found))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain JSON values, spans flattened to document_id, start, end."""
+        return {
+            "question": self.question,
+            "text": self.text,
+            "abstained": self.abstained,
+            "confidence": round(self.confidence, 4),
+            "claims": [
+                {"text": claim.text, "verdict": claim.verdict, "citations": [_flat(c) for c in claim.citations]}
+                for claim in self.claims
+            ],
+            "passages": [passage.to_dict() for passage in self.passages],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange of a conversation."""
+
+    question: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """A document as it was indexed: the text that every span counts in."""
+
+    document_id: str  # path inside the corpus, with forward slashes
+    title: str
+    date: str | None  # ISO 8601, as precise as the file says
+    text: str
+    page_starts: tuple[int, ...]  # first character of each page; empty where a format has no pages
+
+    def page_at(self, position: int) -> int | None:
+        """The 1-based page that holds the character at `position`, or None where there are no pages."""
+        return bisect_right(self.page_starts, position) or None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did, by path inside the corpus; `skipped` pairs each path with the reason."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()  # (from, to)
+    removed: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    unchanged: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return asdict(self)
+
+
+def _flat(value: Passage | Citation) -> dict[str, Any]:
+    fields = asdict(value)
+    return {**fields.pop("span"), **fields}

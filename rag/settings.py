@@ -1,0 +1,73 @@
+"""Every knob, with its unit and the reason for its default.
+
+Read in this order, first found wins: arguments, `RAG_*` environment variables, `rag.toml` in the working folder,
+the defaults below.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+PACKAGED_MODEL = "all-MiniLM-L6-v2"
+LOADER_VERSION = "1"  # raise when the text of an unchanged file would come out differently
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseSettings):
+    """Settings(home=..., ...): see each field's comment for unit and reason."""
+
+    model_config = SettingsConfigDict(env_prefix="RAG_", toml_file="rag.toml", extra="forbid", frozen=True)
+
+    # Where things are
+    home: Path = Path(".rag")  # index folder; everything in it but catalog.db can be rebuilt
+    corpus: Path = Path("corpus/documents")  # what `rag ingest` reads when no path is given
+
+    # The index: a change to any of these three needs the index built again (see `fingerprint`)
+    embedder: str = PACKAGED_MODEL  # packaged model, or any sentence-transformers model by name or folder
+    embedder_revision: str = ""  # a label of your own for a model folder whose weights changed under the same name
+    chunk_size: Annotated[int, Field(ge=16, le=2048)] = 160  # embedder tokens; MiniLM reads 256 with title and heading
+
+    # Retrieval
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 50  # chunks taken from each index before fusion
+    lexical_weight: Annotated[float, Field(ge=0, le=10)] = 0.3  # cosine + weight * BM25 / best BM25 (SciFact, ClapNQ)
+    passages: Annotated[int, Field(ge=1, le=50)] = 6  # passages an answer is made from
+
+    # Answering
+    sentences: Annotated[int, Field(ge=1, le=10)] = 3  # at most this many quoted sentences in an extractive answer
+    sentence_margin: Annotated[float, Field(ge=0)] = 0.7  # log-odds below the best from which a sentence is left out
+    answer_threshold: Fraction = 0.5  # below this probability that the corpus answers, it says that it does not
+
+    # Language model; none by default, so nothing leaves the machine
+    llm: Literal["none", "openai-like", "ollama", "anthropic", "gguf"] = "none"
+    llm_model: str = ""  # the model's name on its server, or the path of a .gguf file
+    llm_url: str = ""  # base URL of an OpenAI-compatible or Ollama server
+    llm_key: SecretStr = SecretStr("")  # API key, where the server wants one
+    llm_context: Annotated[int, Field(ge=512)] = 4096  # tokens the model reads, prompt and reply together
+    llm_reply: Annotated[int, Field(ge=16)] = 400  # tokens of reply at most
+    llm_timeout: Annotated[float, Field(gt=0)] = 60.0  # seconds to wait for the model's next words
+
+    # The page
+    host: str = "127.0.0.1"  # loopback: nobody else on the network sees the page unless this is changed
+    port: Annotated[int, Field(ge=0, le=65535)] = 7860
+
+    @property
+    def fingerprint(self) -> str:
+        """Names what the vectors and offsets of an index depend on; two indexes with the same one may be mixed."""
+        parts = (self.embedder, self.embedder_revision, self.chunk_size, LOADER_VERSION)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before the environment before rag.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
