@@ -95,12 +95,12 @@ def _fitting(text: str, span: tuple[int, int], size: int, tokens: Sequence[int])
         cut = tokens[first + size]
         space = max(text.rfind(" ", start, cut), text.rfind("\n", start, cut)) + 1
         cut = space if space > tokens[first] else cut
-        piece = text[start:cut].rstrip()
-        yield start, start + len(piece)
-        start, first = cut, bisect_left(tokens, cut)
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-    if text[start:end].strip():
-        yield start, end
+        yield start, start + len(text[start:cut].rstrip())
+        while text[cut].isspace():
+            cut += 1
+        start = cut
+        first = bisect_left(tokens, start)
+    yield start, end
 
 
 def _groups(counts: Sequence[int], *, size: int, chunks: int) -> Iterator[range]:

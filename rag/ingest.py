@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class _Tally:
             added=tuple(sorted(self.added)),
             changed=tuple(sorted(self.changed)),
             moved=tuple(sorted(self.moved)),
-            removed=tuple(sorted(self.removed)),
+            removed=tuple(sorted(set(self.removed))),
             skipped=tuple(sorted(self.skipped)),
             unchanged=self.unchanged,
         )
@@ -73,8 +73,10 @@ def ingest(
         raise ConfigError(f"No file or folder at {folder_or_file}.")
     with writing(settings) as store:
         run = _Run(store, settings, progress, embedder)
+        before = {document_id for _, document_ids in replaced_roots(store) for document_id in document_ids}
         for root, files in _work(store, path):
             run.sync(root, files)
+        run.tally.removed += before - store.catalog.known().keys()
         finish(store, settings)
     return run.tally.report()
 
@@ -106,7 +108,9 @@ class _Run:
 
     def sync(self, root: Root, paths: Sequence[Path] | None) -> None:
         """Bring one folder up to date: all of it, or only the files named."""
-        found = list(self._hashed(root, paths if paths is not None else _walk(root.path)))
+        found = list(
+            self._hashed(root, paths if paths is not None else _walk(root.path, self._settings.home.resolve()))
+        )
         known = self._store.catalog.known(root)
         absent = known.keys() - {file.document_id for file in found} if paths is None else set()
         fresh = [file for file in found if known.get(file.document_id) != file.sha256]
@@ -122,6 +126,7 @@ class _Run:
                 (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
             elif file.document_id in known:  # what it said is no longer there to be cited
                 self._store.catalog.remove([file.document_id])
+                self.tally.removed.append(file.document_id)
             self._progress(done, len(found), file.document_id)
 
     def _hashed(self, root: Root, paths: Iterable[Path]) -> Iterator[_File]:
@@ -130,22 +135,21 @@ class _Run:
         for path in paths:
             document_id = root.prefix + path.relative_to(root.path).as_posix()
             try:
-                if not path.resolve().is_relative_to(root.path):
-                    raise LoadError("a link to a place outside the folder; copy the file in to have it read")
+                _expect_file(path, root.path)
                 if document_id in taken and document_id not in mine:
                     raise LoadError("a document of another ingested folder has this name; rename one of the two")
-                document_id.encode()
                 with path.open("rb") as file:
                     yield _File(document_id, path, hashlib.file_digest(file, "sha256").hexdigest())
-            except (LoadError, OSError, UnicodeEncodeError) as error:
+            except (LoadError, OSError) as error:
                 self._skip(document_id.encode(errors="replace").decode(), error)
 
     def _move(self, fresh: list[_File], known: dict[str, str], absent: set[str]) -> list[_File]:
         """Rename documents whose file has a new path and the old content; the files that are left to read."""
         left = []
-        by_content = {known[document_id]: document_id for document_id in sorted(absent)}
+        by_content = {_content(known[document_id], document_id): document_id for document_id in sorted(absent)}
         for file in fresh:
-            old = by_content.pop(file.sha256, None) if file.document_id not in known else None
+            content = _content(file.sha256, file.document_id)
+            old = by_content.pop(content, None) if file.document_id not in known else None
             if old is None:
                 left.append(file)
                 continue
@@ -209,27 +213,64 @@ class _Run:
 
 
 def _work(store: Store, path: Path) -> Iterator[tuple[Root, Sequence[Path] | None]]:
-    """The folder asked for, or the folder of the file asked for; for a new index beside an old one, the old's too."""
-    catalog = store.catalog
-    if path.is_dir():
-        asked = catalog.root(path, whole=True)
-        yield asked, None
-    else:
-        around = [root for root in catalog.roots() if path.is_relative_to(root.path)]
-        asked = around[0] if around else catalog.root(path.parent, whole=False)
-        yield asked, [path]
-    for old, document_ids in replaced_roots(store):
-        if old.path != asked.path and old.path.is_dir():
-            files = [old.path / document_id.removeprefix(old.prefix) for document_id in document_ids]
-            root = catalog.root(old.path, whole=old.whole)
-            yield root, None if old.whole else [file for file in files if file.exists()]
+    """Each folder to bring up to date with the files named in it, or None for all of them.
+
+    It is the folder asked for, or the one of the file asked for; for a new index beside an old one, the old's too.
+    """
+    replaced = replaced_roots(store)
+    named = {  # in the old order, so that ids begin as they did
+        store.catalog.root(old.path, whole=old.whole): [old.path / id_.removeprefix(old.prefix) for id_ in known]
+        for old, known in replaced
+    }
+    asked = _root(store, path)
+    if not path.is_dir():
+        named[asked] = [*named.get(asked, ()), path]
+    everything = path.is_dir() or bool(replaced)
+    for root in dict.fromkeys([asked, *named]):
+        files = dict.fromkeys(file for file in named.get(root, ()) if file.exists())
+        yield root, None if root.whole and everything else list(files)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder in a stable order; names that begin with a dot are left out."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+def _root(store: Store, path: Path) -> Root:
+    """The innermost of the folders ingested earlier that holds the path; else the path itself, or a file's folder."""
+    roots = [
+        root for root in store.catalog.roots() if path.is_relative_to(root.path) and (root.whole or not path.is_dir())
+    ]
+    if roots:
+        return max(roots, key=lambda root: len(root.path.parts))
+    return store.catalog.root(path if path.is_dir() else path.parent, whole=path.is_dir())
+
+
+def _walk(folder: Path, home: Path) -> Iterator[Path]:
+    """Every file below a folder in a stable order, and each folder that cannot be listed or is a link.
+
+    Names that begin with a dot and the index folder are left out.
+    """
+    closed: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(place, name) != home)
+        yield from (Path(place, name) for name in folders if Path(place, name).is_symlink())
         yield from (Path(place, name) for name in sorted(files) if not name.startswith((".", "~$")))
+    yield from map(Path, closed)
+
+
+def _expect_file(path: Path, folder: Path) -> None:
+    """Raise LoadError unless the path is a file inside the folder whose name can be written down."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise LoadError("a name that is not text; rename it") from error
+    if not Path(os.path.realpath(path)).is_relative_to(folder):  # Path.resolve raises on a link to itself until 3.13
+        raise LoadError("a link to a place outside the folder; copy the file in to have it read")
+    if path.is_dir():
+        raise LoadError("a link to a folder is not followed" if path.is_symlink() else "the folder cannot be listed")
+    if not path.is_file():  # a pipe would be waited on for ever
+        raise LoadError("not a file that can be read; leave it out")
+
+
+def _content(sha256: str, document_id: str) -> tuple[str, str]:
+    """What makes two files the same document: the same bytes under another suffix are read in another way."""
+    return sha256, PurePath(document_id).suffix
 
 
 def _source(document: "Document") -> SourceDocument:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 _BLOCK = re.compile(r"\n[ \t]*\n")
 _NEW_LINE_ITEM = re.compile(r"\s*(?:[-*•#|>]|\d{1,3}[.)]\s)")  # a heading, list item or table row starts here
-_HEADING = re.compile(r"#{1,6} ")
+_HEADING = re.compile(r"[ \t]*#{1,6} ")
+_NOT_SPACE = re.compile(r"\S")
 _STOP = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]+[」』”]*")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"“])(?:Mr|Mrs|Ms|Dr|Prof|Gen|Lt|Col|Maj|Capt|Adm|Sgt|Sen|Rep|Gov|Pres|Rev|Hon|St|Mt|Jr|Sr|Inc|Ltd|Co|Corp"
@@ -26,7 +27,11 @@ _SHORT_LINE = 45  # characters: a shorter line did not break because it was full
 
 def spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each sentence in order; every character that is not white space is in exactly one."""
-    return [sentence for start, end in _lines(text) for sentence in _split(text, start, end)]
+    return [
+        sentence
+        for start, end in _lines(text)
+        for sentence in (_trimmed if _HEADING.match(text, start) else _split)(text, start, end)
+    ]
 
 
 def is_heading(sentence: str) -> bool:
@@ -41,7 +46,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
         for newline in re.compile(r"\n").finditer(text, block_start, block_end):
             at = newline.start()
             line_start = max(text.rfind("\n", block_start, at) + 1, block_start)
-            line = text[line_start:at].rstrip()
+            line = text[line_start:at].strip()
             if (
                 is_heading(line)
                 or len(line) < _SHORT_LINE
@@ -72,9 +77,9 @@ def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _ends_sentence(text: str, begin: int, at: int, end: int) -> bool:
-    following = text[at:end].lstrip()[:1]
-    if not following or following.islower():
-        return not following
+    following = _NOT_SPACE.search(text, at, end)
+    if following is None or following[0].islower():
+        return following is None
     before = text[max(begin, at - 12) : at]
     if _ABBREVIATION.search(before):
         return bool(_INITIALISM.search(before) and _STARTER.match(text, at, end))

@@ -1,10 +1,15 @@
 """Stand-ins that implement the real interfaces and still tell things apart."""
 
 import hashlib
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.base.llms.types import CompletionResponse, CompletionResponseGen, LLMMetadata
+from llama_index.core.llms import CustomLLM
+from llama_index.core.llms.callbacks import llm_completion_callback
 from pydantic import PrivateAttr
 
 from rag.index.lexical import terms
@@ -56,3 +61,43 @@ class LightEmbedding(HashEmbedding):
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         rows: list[list[float]] = self._encode(texts).tolist()
         return rows
+
+
+class ScriptedLLM(CustomLLM):
+    """A language model that gives the replies it was handed, one after another and word by word."""
+
+    script: list[str]
+    _prompts: list[str] = PrivateAttr(default_factory=list)
+
+    @property
+    def prompts(self) -> list[str]:
+        """Every prompt so far, all its messages in one text."""
+        return self._prompts
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What llama-index asks of a model."""
+        return LLMMetadata(is_chat_model=False, model_name="scripted")
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:
+        """The next reply, whole."""
+        return CompletionResponse(text=self._next(prompt))
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponseGen:
+        """The next reply, growing by a word or a run of white space."""
+        reply = self._next(prompt)
+
+        def growing() -> CompletionResponseGen:
+            yield CompletionResponse(text="", delta="")  # llama-index-core 0.14 fails on a stream without a chunk
+            for token in re.finditer(r"\S+|\s+", reply):
+                yield CompletionResponse(text=reply[: token.end()], delta=token.group())
+
+        return growing()
+
+    def _next(self, prompt: str) -> str:
+        self._prompts.append(prompt)
+        if len(self._prompts) > len(self.script):
+            raise AssertionError(f"asked more than {len(self.script)} times; the last prompt was: {prompt}")
+        return self.script[len(self._prompts) - 1]

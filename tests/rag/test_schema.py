@@ -1,0 +1,116 @@
+"""The values that leave the package, and their JSON."""
+
+import json
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from rag import Answer, Citation, Claim, IngestReport, Passage, SourceDocument, Span
+
+
+@pytest.mark.parametrize(("start", "end"), [(3, 3), (4, 3), (-1, 3)])
+def test_a_span_that_holds_nothing_cannot_be_made(start: int, end: int) -> None:
+    """Start comes before end, and neither before the text."""
+    with pytest.raises(ValueError, match=r"not a span: rules\.md"):
+        Span("rules.md", start, end)
+
+
+@pytest.mark.parametrize(
+    ("other", "shared"),
+    [
+        (Span("a", 0, 5), False),
+        (Span("a", 4, 6), True),
+        (Span("a", 6, 7), True),
+        (Span("a", 10, 12), False),
+        (Span("b", 5, 10), False),
+    ],
+)
+def test_spans_overlap_where_they_share_a_character(other: Span, shared: bool) -> None:
+    """Touching is not sharing, and another document's characters are others."""
+    assert Span("a", 5, 10).overlaps(other) is shared
+    assert other.overlaps(Span("a", 5, 10)) is shared
+
+
+def test_values_cannot_be_changed() -> None:
+    """A later stage makes a new value."""
+    span = Span("a", 0, 1)
+
+    with pytest.raises(FrozenInstanceError):
+        span.start = 5  # type: ignore[misc]
+
+
+def test_an_answer_lists_each_citation_once_by_marker() -> None:
+    """A source that two claims share is listed once."""
+    first, second = citation(1), citation(2)
+    claims = (Claim("B.", (second, first), "supported"), Claim("A.", (first,), "weak"))
+
+    answer = Answer("?", "B. A.", claims, (), False, 0.9)
+
+    assert answer.citations == (first, second)
+
+
+def test_an_answer_as_json_has_flat_spans() -> None:
+    """Citations and passages carry document_id, start and end themselves; nothing but JSON values is left."""
+    claim = Claim("It is so.", (citation(1),), "supported")
+    passage = Passage(Span("a.md", 0, 9), "It is so.", "Title", 0.5, None)
+
+    told = Answer("Is it?", "It is so.", (claim,), (passage,), False, 0.123456).to_dict()
+
+    assert json.loads(json.dumps(told)) == {
+        "question": "Is it?",
+        "text": "It is so.",
+        "abstained": False,
+        "confidence": 0.1235,
+        "claims": [
+            {
+                "text": "It is so.",
+                "verdict": "supported",
+                "citations": [
+                    {"document_id": "a.md", "start": 0, "end": 9, "marker": 1, "quote": "It is so.", "page": 2}
+                ],
+            }
+        ],
+        "passages": [
+            {
+                "document_id": "a.md",
+                "start": 0,
+                "end": 9,
+                "text": "It is so.",
+                "title": "Title",
+                "score": 0.5,
+                "page": None,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(("position", "page"), [(0, 1), (9, 1), (10, 3), (19, 3), (20, 4), (999, 4)])
+def test_a_character_is_on_the_last_page_that_began(position: int, page: int) -> None:
+    """An empty page, which starts where the next one does, holds nothing."""
+    document = SourceDocument("a.pdf", "A", None, "x" * 30, (0, 10, 10, 20))
+
+    assert document.page_at(position) == page
+
+
+def test_a_document_without_pages_has_no_page_numbers() -> None:
+    """None, and not page 0 or 1."""
+    assert SourceDocument("a.md", "A", None, "x", ()).page_at(0) is None
+
+
+def test_a_report_as_json_has_every_list() -> None:
+    """Also the empty ones."""
+    told = IngestReport(added=("a",), moved=(("b", "c"),), unchanged=2).to_dict()
+
+    assert json.loads(json.dumps(told)) == {
+        "added": ["a"],
+        "changed": [],
+        "moved": [["b", "c"]],
+        "removed": [],
+        "skipped": [],
+        "unchanged": 2,
+    }
+
+
+def citation(marker: int) -> Citation:
+    """A citation of the whole of a small document."""
+    return Citation(marker, Span("a.md", 0, 9), "It is so.", 2)
