@@ -72,6 +72,8 @@ def _extract(path: Path) -> Extract:
     except OSError as error:
         reason = error.strerror or str(error)
         raise LoadError(f"it cannot be read: {reason}; check that it is there and that you may read it") from error
+    except ImportError as error:  # the installation is at fault, not the file
+        raise LoadError(f"the installation is incomplete ({error}); install again as the README says") from error
     except Exception as error:  # parsers raise what they like on a broken file; one bad file must not end an ingest
         found = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise LoadError(f"it is not a whole {path.suffix} file ({found}); open it and save it again") from error
