@@ -1,3 +1,4 @@
-from eval.command import QUESTIONS, SplitChoice, anchor, main
+from eval.command import QUESTIONS, SplitChoice, anchor, anchor_or_drop, main
+from eval.formats import convert
 
-__all__ = ["QUESTIONS", "SplitChoice", "anchor", "main"]
+__all__ = ["QUESTIONS", "SplitChoice", "anchor", "anchor_or_drop", "convert", "main"]

@@ -29,16 +29,33 @@ def run(
 
 @app.command()
 def anchor(
-    questions: Annotated[Path, typer.Argument(help="JSON-lines file to write again.")], home: Home = None
+    questions: Annotated[Path, typer.Argument(help="JSON-lines file to write again.")],
+    home: Home = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Leave out questions whose quote has no place.")] = False,
 ) -> None:
     """Find each gold quote in the documents and write its start and end into the file."""
-    changed = eval.anchor(questions, home=home)
-    Console().print(f"{questions}: questions changed: {changed}", markup=False, soft_wrap=True)
+    if drop:
+        kept, faults = eval.anchor_or_drop(questions, home=home)
+        told = f"questions kept: {kept}; left out: {len(faults)}"
+    else:
+        told = f"questions changed: {eval.anchor(questions, home=home)}"
+    Console().print(f"{questions}: {told}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def convert(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="squad2, clapnq or beir.")],
+    source: Annotated[Path, typer.Argument(help="The set's own file, also gzip-ed.")],
+    folder: Annotated[Path, typer.Argument(help="Where documents/ and questions.jsonl go; what is there stays.")],
+) -> None:
+    """Make a public question set into a folder of documents and a question set."""
+    count = eval.convert(form, source, folder)
+    Console().print(f"{folder / 'questions.jsonl'}: questions added: {count}", markup=False, soft_wrap=True)
 
 
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
-    named = arguments[:1] in (["run"], ["anchor"], ["--help"])
+    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["--help"])
     try:
         app(arguments if named else ["run", *arguments], prog_name="python -m eval")
     except rag.RagError as error:

@@ -60,6 +60,14 @@ def anchor(questions: Path, *, home: Path | None = None) -> int:
     return sum(new != old for new, old in zip(after, before, strict=True))
 
 
+def anchor_or_drop(questions: Path, *, home: Path | None = None) -> tuple[int, list[str]]:
+    """As `anchor`, but a question without its place is left out of the file: how many stay, and why others do not."""
+    with closing(rag.Chatbot.open(settings_at(home))) as bot:
+        kept, faults = dataset.place(dataset.entries(questions), bot.document)
+    dataset.write(kept, questions)
+    return len(dataset.read(questions)), faults
+
+
 def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question, ...]:
     """The questions of a split; DatasetError when there are none."""
     chosen = tuple(question for question in questions if split in ("all", question.split))

@@ -94,6 +94,7 @@ class Question:
     gold: tuple[Gold, ...]
     accept: tuple[str | tuple[str, ...], ...] = ()  # a form in several phrases needs all of them
     history: tuple[str, ...] = ()  # the conversation's earlier questions, first to last
+    about: str = ""  # the document that an unanswerable question was written about, where that is known
 
     def __post_init__(self) -> None:
         if faults := "; ".join(_faults(self)):
@@ -133,10 +134,17 @@ def check(questions: Iterable[Question], document: FindDocument) -> None:
 
 
 def anchor(entries: Iterable[Entry], document: FindDocument) -> list[Entry]:
-    """The entries with `start` and `end` of every quote filled in, or corrected where the document changed.
+    """As `place`, but DatasetError lists every quote that has no place, or several."""
+    anchored, faults = place(entries, document)
+    _refuse(faults)
+    return anchored
+
+
+def place(entries: Iterable[Entry], document: FindDocument) -> tuple[list[Entry], list[str]]:
+    """The entries with `start` and `end` of every quote filled in, or corrected where the document changed; and faults.
 
     A quote must stand in its document exactly once, spaces and line ends counting alike; the entry then holds the
-    document's own spacing. A place that already holds its quote is kept. DatasetError lists every quote not placed.
+    document's own spacing. A place that already holds its quote is kept. An entry with a fault is left out.
     """
     anchored, faults = [], []
     for number, entry in enumerate(entries, 1):
@@ -148,8 +156,7 @@ def anchor(entries: Iterable[Entry], document: FindDocument) -> list[Entry]:
             faults += [f"{name}: gold: {fault}" for fault in _describe(error)]
         except rag.RagError as error:
             faults.append(f"{name}: {error}")
-    _refuse(faults)
-    return anchored
+    return anchored, faults
 
 
 def entries(path: Path) -> list[Entry]:

@@ -1,0 +1,179 @@
+"""Public question sets → a folder of documents and a question set over them, to be ingested and evaluated like any.
+
+Each format's halves stand as the field keeps them apart: what settings may be chosen by is `dev`, the rest is `test`.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.dataset import DatasetError, Entry, Split
+from eval.metrics import words
+
+_TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "``": "“", "''": "”"}
+_NO_SPACE_BEFORE = re.compile(r"[,.;:!?%]$|-R[RS]B-|''|['’](?:s|re|ve|ll|d|m)?$|n['’]t$")
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A document to write, and the entries that ask about it; `name` is its path in the folder."""
+
+    name: str
+    title: str
+    text: str
+    entries: tuple[Entry, ...]
+
+
+def convert(name: str, source: Path, folder: Path) -> int:
+    """Write `folder/documents/` and `folder/questions.jsonl` from a file of a known format; how many questions.
+
+    The questions' gold has no places yet: ingest the documents, then `python -m eval anchor`.
+    """
+    if name not in FORMATS:
+        raise DatasetError(f"{name} is not a format that is read; these are: {', '.join(FORMATS)}")
+    entries: list[Entry] = []
+    for paragraph in FORMATS[name](source):
+        path = folder / "documents" / paragraph.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{paragraph.title}\n\n{paragraph.text}\n", encoding="utf-8")
+        entries += paragraph.entries
+    with (folder / "questions.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+    return len(entries)
+
+
+def squad2(source: Path) -> Iterator[Paragraph]:
+    """SQuAD 2.0: a document for each paragraph; the first half of the articles is dev.
+
+    Rajpurkar, Jia & Liang, ACL 2018. Gold is the sentence that holds the first annotator's answer.
+    """
+    articles = json.loads(_read(source))["data"]
+    for number, article in enumerate(articles):
+        title = article["title"].replace("_", " ")
+        split: Split = "dev" if number < len(articles) / 2 else "test"
+        for at, paragraph in enumerate(article["paragraphs"], 1):
+            name = f"{_UNSAFE.sub('-', article['title'])}/{at:03}.txt"
+            text = " ".join(paragraph["context"].split("\n"))
+            asked = (_squad2_entry(question, name, text, split) for question in paragraph["qas"])
+            yield Paragraph(name, title, text, tuple(entry for entry in asked if entry))
+
+
+def clapnq(source: Path) -> Iterator[Paragraph]:
+    """ClapNQ: a document for each passage, gold the sentences that the answer was written from; odd lines are test.
+
+    Rosenthal et al., 2024, arXiv:2404.02103.
+    """
+    for number, line in enumerate(_read(source).splitlines(), 1):
+        row = json.loads(line)
+        (passage, *_) = row["passages"]
+        name = f"{_UNSAFE.sub('-', passage['title'])[:60]}-{row['id'].strip('-')}.txt"
+        text = " ".join(" ".join(sentence.split()) for sentence in passage["sentences"])
+        yield Paragraph(name, passage["title"], text, (_clapnq_entry(row, name, "test" if number % 2 else "dev"),))
+
+
+def beir(source: Path) -> Iterator[Paragraph]:
+    """The passages of a BEIR corpus.jsonl, without questions: to be found beside those of another set."""
+    for line in _read(source).splitlines():
+        row = json.loads(line)
+        text = " ".join(row["text"].split())
+        if text:
+            yield Paragraph(f"{_UNSAFE.sub('-', row['_id'])}.txt", row["title"] or row["_id"], text, ())
+
+
+def qamr(source: Path) -> Iterator[Paragraph]:
+    """QAMR: a document for each article, a sentence a paragraph; all of it dev. `source` is the folder of its files.
+
+    Michael et al., Crowdsourcing Question-Answer Meaning Representations, NAACL 2018. A question is taken once, and
+    only if a validator gave the answer that its writer gave.
+    """
+    rows = (line.split("\t") for line in _read(source / "sentences.tsv.gz").splitlines())
+    words = {key: text.split(" ") for key, text in rows}
+    asked: dict[str, dict[str, list[int]]] = {}
+    for name in ("dev.tsv.gz", "test.tsv.gz"):
+        for line in _read(source / name).splitlines():
+            key, _, _, _, _, question, answer, *validators = line.split("\t")
+            if any(answer == validator.partition(":")[2] for validator in validators):
+                asked.setdefault(key, {}).setdefault(question, [int(at) for at in answer.split()])
+    articles: dict[str, list[str]] = {}
+    for key in sorted(words, key=lambda key: [int(part) for part in key.split(":")[2:]]):
+        articles.setdefault(":".join(key.split(":")[:3]), []).append(key)
+    for article, keys in articles.items():
+        name = f"{article.split(':')[2]}.txt"
+        lines = {key: _joined(words[key]) for key in keys}
+        entries = [
+            _qamr_entry(f"{key}/{number}", question, lines[key], answer, name)
+            for key in keys
+            for number, (question, answer) in enumerate(asked.get(key, {}).items())
+        ]
+        yield Paragraph(name, "", "\n\n".join(text for text, _ in lines.values()), tuple(entries))
+
+
+FORMATS: Mapping[str, Callable[[Path], Iterator[Paragraph]]] = {"squad2": squad2, "clapnq": clapnq, "qamr": qamr, "beir": beir}
+
+
+def _squad2_entry(question: Mapping[str, Any], document_id: str, text: str, split: Split) -> Entry | None:
+    """None for an answer without words, or one whose sentence stands twice in the paragraph."""
+    common = {"id": question["id"], "split": split, "question": question["question"].strip()}
+    if not question["answers"]:
+        return {**common, "kind": "unanswerable", "reference": "", "gold": [], "about": document_id}
+    answers = list(dict.fromkeys(answer["text"].strip() for answer in question["answers"] if words(answer["text"])))
+    start = question["answers"][0]["answer_start"]
+    quote = _sentence_around(text, start, start + len(question["answers"][0]["text"]))
+    if text.count(quote) != 1 or not answers:
+        return None
+    gold = [{"document_id": document_id, "quote": quote}]
+    return {**common, "kind": "single_fact", "reference": answers[0], "accept": answers, "gold": gold}
+
+
+def _clapnq_entry(row: Mapping[str, Any], document_id: str, split: Split) -> Entry:
+    common = {"id": row["id"], "split": split, "question": row["input"].strip()}
+    output = row["output"][0]
+    chosen = [" ".join(sentence.split()) for sentence in output["selected_sentences"]]
+    if not (output["answer"] and chosen):
+        return {**common, "kind": "unanswerable", "reference": "", "gold": [], "about": document_id}
+    gold = [{"document_id": document_id, "quote": quote} for quote in dict.fromkeys(chosen)]
+    return {**common, "kind": "several_sentences", "reference": output["answer"], "gold": gold}
+
+
+def _qamr_entry(
+    key: str, question: str, line: tuple[str, list[tuple[int, int]]], answer: Sequence[int], document_id: str
+) -> Entry:
+    text, places = line
+    words = text[places[min(answer)][0] : places[max(answer)][1]]
+    gold = [{"document_id": document_id, "quote": text}]
+    return {
+        "id": key, "kind": "single_fact", "split": "dev", "question": question,
+        "reference": words, "accept": [words], "gold": gold,
+    }  # fmt: skip
+
+
+def _joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Words of the Penn Treebank as a sentence is written, and the place of each in it."""
+    text, places = "", list[tuple[int, int]]()
+    for word in words:
+        plain = _TREEBANK.get(word, word)
+        glue = not text or _NO_SPACE_BEFORE.match(word) or text.endswith(("(", "[", "$", "“"))
+        text += "" if glue else " "
+        places.append((len(text), len(text) + len(plain)))
+        text += plain
+    return text, places
+
+
+def _sentence_around(text: str, start: int, end: int) -> str:
+    """From the full stop before to the one after; rough is enough, because gold counts as found by half."""
+    before = max(text.rfind(stop, 0, start) for stop in (". ", "? ", "! "))
+    after = text.find(". ", end)
+    return text[before + 2 if before >= 0 else 0 : after + 1 if after >= 0 else len(text)].strip()
+
+
+def _read(source: Path) -> str:
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{source} cannot be read: {error.strerror}") from error
+    return (gzip.decompress(data) if source.suffix == ".gz" else data).decode("utf-8")
