@@ -53,9 +53,21 @@ def convert(
     Console().print(f"{folder / 'questions.jsonl'}: questions added: {count}", markup=False, soft_wrap=True)
 
 
+@app.command()
+def fit(
+    sets: Annotated[list[str], typer.Argument(metavar="QUESTIONS@HOME...", help="Question files with their indexes.")],
+    out: Annotated[Path, typer.Option(help="JSON to write; put it in place of rag/answer/weights.json to use it.")],
+) -> None:
+    """Fit the weights of sentences and of declining on the dev halves of question sets."""
+    eval.fit_weights(
+        [(Path(questions), Path(home)) for questions, _, home in (name.partition("@") for name in sets)], out
+    )
+    Console().print(f"Written: {out}", markup=False, soft_wrap=True)
+
+
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
-    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["--help"])
+    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["--help"])
     try:
         app(arguments if named else ["run", *arguments], prog_name="python -m eval")
     except rag.RagError as error:

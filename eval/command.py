@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 import rag
-from eval import dataset, report
+from eval import dataset, fit, report
 from eval.dataset import Question
 from eval.run import Progress, run
 
@@ -68,6 +68,15 @@ def anchor_or_drop(questions: Path, *, home: Path | None = None) -> tuple[int, l
     return len(dataset.read(questions)), faults
 
 
+def fit_weights(sets: Sequence[tuple[Path, Path]], out: Path) -> None:
+    """Fit the weights of the answering stage on (questions, home) pairs and write them; see `eval.fit`."""
+    weighings = {}
+    for questions, home in sets:
+        with _bar(0) as advance:
+            weighings[questions.parent.name] = fit.weigh(questions, home, progress=advance)
+    out.write_text(json.dumps(fit.fit(weighings), indent=1) + "\n", encoding="utf-8")
+
+
 def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question, ...]:
     """The questions of a split; DatasetError when there are none."""
     chosen = tuple(question for question in questions if split in ("all", question.split))
@@ -103,4 +112,4 @@ def _bar(total: int) -> Iterator[Progress]:
     """A progress bar on stderr, gone when done, so that stdout holds the figures alone."""
     with ProgressBar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Asking", total=total)
-        yield lambda done, _: bar.update(task, completed=done)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -113,7 +113,12 @@ def qamr(source: Path) -> Iterator[Paragraph]:
         yield Paragraph(name, "", "\n\n".join(text for text, _ in lines.values()), tuple(entries))
 
 
-FORMATS: Mapping[str, Callable[[Path], Iterator[Paragraph]]] = {"squad2": squad2, "clapnq": clapnq, "qamr": qamr, "beir": beir}
+FORMATS: Mapping[str, Callable[[Path], Iterator[Paragraph]]] = {
+    "squad2": squad2,
+    "clapnq": clapnq,
+    "qamr": qamr,
+    "beir": beir,
+}
 
 
 def _squad2_entry(question: Mapping[str, Any], document_id: str, text: str, split: Split) -> Entry | None:

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from rag.chat import Chatbot
     from rag.errors import RagError
     from rag.ingest import ingest
-    from rag.schema import Answer, Citation, Claim, IngestReport, Passage, SourceDocument, Span, Turn
+    from rag.schema import (
+        Answer,
+        Citation,
+        Claim,
+        Evidence,
+        IngestReport,
+        Passage,
+        SourceDocument,
+        Span,
+        Turn,
+        Weighed,
+    )
     from rag.settings import Settings
 
 __all__ = [
@@ -23,6 +34,7 @@ __all__ = [
     "Chatbot",
     "Citation",
     "Claim",
+    "Evidence",
     "IngestReport",
     "Passage",
     "RagError",
@@ -30,6 +42,7 @@ __all__ = [
     "SourceDocument",
     "Span",
     "Turn",
+    "Weighed",
     "ingest",
 ]
 

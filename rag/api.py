@@ -1,6 +1,13 @@
-"""The web application: questions as JSON under /api, and the page mounted on it by `rag serve`."""
+"""The web application: questions as JSON under /api, and the page mounted on it by `rag serve`.
 
-from fastapi import FastAPI, HTTPException
+Whatever goes wrong is answered with {"error": one line}: 422 for a request that is not understood, 404 for a document
+that is not there, 503 where the index or the language model fails.
+"""
+
+from typing import Annotated
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -9,18 +16,20 @@ from rag.chat import Chatbot
 from rag.errors import RagError, StoreError
 from rag.schema import Turn
 
+Words = Annotated[str, Field(min_length=1, max_length=2000)]
+
 
 class Ask(BaseModel):
     """A question with the earlier questions of its conversation, oldest first."""
 
-    question: str = Field(min_length=1, max_length=2000)
-    earlier: list[str] = Field(default=[], max_length=20)
+    question: Words
+    earlier: list[Words] = Field(default=[], max_length=20)
 
 
 class Search(BaseModel):
     """Words to find passages for."""
 
-    question: str = Field(min_length=1, max_length=2000)
+    question: Words
     k: int = Field(default=10, ge=1, le=100)
 
 
@@ -29,8 +38,14 @@ def application(bot: Chatbot) -> FastAPI:
     app = FastAPI(title="Ask your documents", docs_url=None, redoc_url=None)  # the docs pages load scripts from a CDN
 
     @app.exception_handler(RagError)
-    def explain(_: Request, error: RagError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, status_code=503)
+    def failed(_: Request, error: RagError) -> JSONResponse:
+        return _told(error, 503)
+
+    @app.exception_handler(RequestValidationError)
+    def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI's own reply repeats the input, and fails over one that JSON cannot hold: half a character, NaN
+        told = (f"{'.'.join(map(str, problem['loc'][1:])) or 'body'}: {problem['msg']}" for problem in error.errors())
+        return JSONResponse({"error": "; ".join(told)}, status_code=422)
 
     @app.get("/api/health")
     def health() -> dict[str, object]:
@@ -47,11 +62,15 @@ def application(bot: Chatbot) -> FastAPI:
     def search(body: Search) -> list[dict[str, object]]:
         return [passage.to_dict() for passage in bot.retrieve(body.question, body.k)]
 
-    @app.get("/api/documents/{document_id:path}")
-    def document(document_id: str) -> dict[str, object]:
+    @app.get("/api/documents/{document_id:path}", response_model=None)
+    def document(document_id: str) -> dict[str, object] | JSONResponse:
         try:
             return bot.document(document_id).to_dict()
         except StoreError as error:
-            raise HTTPException(404, str(error)) from error
+            return _told(error, 404)
 
     return app
+
+
+def _told(error: Exception, status: int) -> JSONResponse:
+    return JSONResponse({"error": " ".join(str(error).split())}, status_code=status)

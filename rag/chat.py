@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 from rag import question as asked
@@ -12,8 +11,9 @@ from rag.errors import StoreError
 from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
-from rag.retrieve import Hit, passages, retrieve
-from rag.schema import Answer, Draft, Passage, SourceDocument, Turn
+from rag.models.reader import Read, Reader, Reading
+from rag.retrieve import Hit, passages, read_closely, rerank, retrieve
+from rag.schema import Answer, Draft, Evidence, Passage, SourceDocument, Span, Turn, Weighed
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,10 +26,13 @@ _NEAREST = 3  # passages shown with an answer that is none
 class Chatbot:
     """Answers questions over an index. Safe to share between threads; conversations are the caller's to keep."""
 
-    def __init__(self, store: Store, settings: Settings, *, encode: Encode, llm: "LLM | None" = None) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, *, encode: Encode, read: Read, llm: "LLM | None" = None
+    ) -> None:
         self._store = store
         self._settings = settings
         self._encode = encode
+        self._read = read
         self._llm = llm
 
     @classmethod
@@ -41,7 +44,7 @@ class Chatbot:
             from rag.models.llm import language_model
 
             llm = language_model(settings)
-        return cls(Store.open(settings), settings, encode=question_encoder(settings), llm=llm)
+        return cls(Store.open(settings), settings, encode=question_encoder(settings), read=Reader(), llm=llm)
 
     def close(self) -> None:
         """Let go of the index's files."""
@@ -49,7 +52,8 @@ class Chatbot:
 
     def retrieve(self, question: str, k: int = 10) -> tuple[Passage, ...]:
         """The `k` passages nearest to a question, best first."""
-        return passages(self._hits(question), self._store.catalog.document, k)
+        hits, _ = self._hits(question)
+        return passages(hits, self._store.catalog.document, k)
 
     def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
         """The whole, checked answer. Raises ModelError when a language model is set and fails."""
@@ -58,19 +62,34 @@ class Chatbot:
 
     def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Answer]:
         """The answer while it grows: each extends the last, and only the final one has claims and is checked."""
-        meant = self._standalone(question, history)
-        found = self.retrieve(meant, self._settings.passages)
-        scored = extract.rate(
-            meant, found, encode=self._encode, rarity=self._rarity, weights=abstain.weights()["sentence"]
-        )
-        confidence = self._confidence(meant, scored)
-        if confidence < self._settings.answer_threshold:
-            yield _not_said(question, found, confidence)
+        evidence = self.explain(question, history)
+        if evidence.confidence < self._settings.answer_threshold:
+            yield _not_said(question, evidence.passages, evidence.confidence)
         elif self._llm is None:
-            chosen = extract.choose(scored, most=self._settings.sentences, margin=self._settings.sentence_margin)
-            yield self._checked(question, chosen, found, confidence)
+            chosen = extract.choose(
+                evidence.sentences, most=self._settings.sentences, margin=self._settings.sentence_margin
+            )
+            yield self._checked(question, chosen, evidence)
         else:
-            yield from self._written(self._llm, question, meant, found, confidence)
+            yield from self._written(self._llm, question, evidence)
+
+    def explain(self, question: str, history: Sequence[Turn] = ()) -> Evidence:
+        """What the answer would be decided from: passages, each sentence weighed, and the confidence."""
+        meant = self._standalone(question, history)
+        hits, readings = self._hits(meant)
+        found = passages(hits, self._store.catalog.document, self._settings.passages)
+        weighed = extract.rate(
+            meant,
+            found,
+            readings,
+            encode=self._encode,
+            rarity=self._rarity,
+            weights=abstain.weights()["sentence"],
+        )
+        facts = self._facts(meant, weighed)
+        return Evidence(
+            meant, found, tuple(weighed), facts, abstain.probability(facts, abstain.weights()["answerable"])
+        )
 
     def document(self, document_id: str) -> SourceDocument:
         """A document as indexed: the text that spans count in. Raises StoreError when there is none of that id."""
@@ -83,8 +102,19 @@ class Chatbot:
         """The id of every document, in order."""
         return tuple(document_id for document_id, _, _ in self._store.catalog.documents())
 
-    def _hits(self, question: str) -> tuple[Hit, ...]:
-        return retrieve(self._store, self._encode, question, self._settings) if question.strip() else ()
+    def _hits(self, question: str) -> tuple[tuple[Hit, ...], dict[Span, Reading]]:
+        """Chunks for the question, best first, and what the reader made of each sentence of the first of them."""
+        if not question.strip():
+            return (), {}
+        hits = retrieve(self._store, self._encode, question, self._settings)
+        read = read_closely(hits[: self._settings.read], question, self._read)
+        readings = {
+            Span(span.document_id, span.start + reading.start, span.start + reading.end): reading
+            for hit in hits
+            if (span := hit.chunk.span)
+            for reading in read.get(hit.chunk.id, ())
+        }
+        return rerank(hits, read, weight=abstain.weights()["passage"]["reader"]), readings
 
     def _standalone(self, question: str, history: Sequence[Turn]) -> str:
         if self._llm is None:
@@ -93,34 +123,30 @@ class Chatbot:
 
         return generate.standalone(self._llm, question, history)
 
-    def _written(
-        self, llm: "LLM", question: str, meant: str, found: tuple[Passage, ...], confidence: float
-    ) -> Iterator[Answer]:
+    def _written(self, llm: "LLM", question: str, evidence: Evidence) -> Iterator[Answer]:
         from rag.answer import generate
 
+        found, confidence = evidence.passages, evidence.confidence
         reply = ""
         for reply in generate.stream(
-            llm, meant, found, window=self._settings.llm_context, reply=self._settings.llm_reply
+            llm, evidence.question, found, window=self._settings.llm_context, reply=self._settings.llm_reply
         ):
             yield Answer(question, generate.readable(reply), (), found, False, confidence)
         drafts, _ = generate.drafts(reply, found)
         if generate.declined(reply) or not drafts:
             yield _not_said(question, found, min(confidence, self._settings.answer_threshold))
         else:
-            yield self._checked(question, drafts, found, confidence)
+            yield self._checked(question, drafts, evidence)
 
-    def _checked(self, question: str, drafts: Sequence[Draft], found: tuple[Passage, ...], confidence: float) -> Answer:
-        claims = verify(drafts, self.document, found, self._encode)
-        return Answer(question, " ".join(claim.text for claim in claims), claims, found, False, confidence)
+    def _checked(self, question: str, drafts: Sequence[Draft], evidence: Evidence) -> Answer:
+        claims = verify(drafts, self.document, evidence.passages, self._encode)
+        text = " ".join(claim.text for claim in claims)
+        return Answer(question, text, claims, evidence.passages, False, evidence.confidence)
 
-    def _confidence(self, question: str, scored: Sequence[extract.Scored]) -> float:
+    def _facts(self, question: str, weighed: Sequence[Weighed]) -> dict[str, float]:
         names = asked.names(question)
         unknown = sum(not self._is_known(name) for name in names) / len(names) if names else 0.0
-        best = scored[:_NEAREST]
-        facts = abstain.evidence(
-            [sentence.score for sentence in best], [asdict(sentence.signs) for sentence in best], unknown=unknown
-        )
-        return abstain.probability(facts, abstain.weights()["answerable"])
+        return abstain.evidence(weighed, unknown=unknown)
 
     def _is_known(self, name: str) -> bool:
         return all(self._store.document_frequency(term) for term in terms(name))

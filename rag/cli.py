@@ -1,13 +1,15 @@
 """The command line: arguments in, values out; what is decided is decided elsewhere."""
 
+import io
 import json
 import logging
 import os
+import re
 import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ConfigError, RagError
-from rag.schema import Answer, IngestReport, Passage, Turn
+from rag.schema import Answer, Citation, IngestReport, Passage, Turn
 
 if TYPE_CHECKING:
     from rag.chat import Chatbot
@@ -30,6 +32,9 @@ err = Console(stderr=True)
 Home = Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Index folder.", show_default=".rag")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Question = Annotated[str, typer.Argument(help="The question, in quotes.", show_default=False)]
+
+# What would command a terminal or turn its text around; line ends and tabs are left
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @app.callback()
@@ -61,12 +66,12 @@ def ingest(
     reports = []
     for path in paths or [settings.corpus]:
         with _progress() as progress:
-            reports.append(run(path, settings, progress=progress))
-    if as_json:
-        _print_json(reports[0].to_dict() if len(reports) == 1 else [report.to_dict() for report in reports])
-    else:
-        for path, report in zip(paths or [settings.corpus], reports, strict=True):
+            report = run(path, settings, progress=progress)
+        reports.append(report.to_dict())
+        if not as_json:
             _show_report(path, report)
+    if as_json:
+        _print_json(reports[0] if len(reports) == 1 else reports)
 
 
 @app.command()
@@ -90,26 +95,27 @@ def remove(
 @app.command()
 def ask(question: Question, home: Home = None, as_json: AsJson = False) -> None:
     """Answer one question, each sentence with the words it stands on; or say that the documents do not say."""
-    bot = _bot(home)
+    with _bot(home) as bot:
+        answer = bot.ask(_words(question))
     if as_json:
-        _print_json(bot.ask(question).to_dict())
+        _print_json(answer.to_dict())
     else:
-        _show_answer(bot.ask(question))
+        _show_answer(answer)
 
 
 @app.command()
 def chat(home: Home = None) -> None:
     """Ask many questions, follow-ups too. An empty line or Ctrl-D ends it."""
-    bot = _bot(home)
     history: list[Turn] = []
-    while question := _prompt():
-        try:
-            answer = bot.ask(question, history)
-        except RagError as error:
-            err.print(str(error), markup=False, style="red")
-            continue
-        _show_answer(answer)
-        history.append(Turn(question, answer))
+    with _bot(home) as bot:
+        while question := _prompt():
+            try:
+                answer = bot.ask(question, history)
+            except RagError as error:
+                _complain(error)
+                continue
+            _show_answer(answer)
+            history.append(Turn(question, answer))
 
 
 @app.command()
@@ -120,15 +126,16 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Show the passages nearest to some words, best first, without an answer."""
-    found = _bot(home).retrieve(words, k)
+    with _bot(home) as bot:
+        found = bot.retrieve(_words(words), k)
     if as_json:
         _print_json([passage.to_dict() for passage in found])
     elif not found:
         out.print("Nothing found.")
     else:
         for number, passage in enumerate(found, 1):
-            out.print(Text(f"{number}. {passage.title}", "bold"), Text(_place(passage), "dim"))
-            out.print(Text(passage.text), "")
+            out.print(Text(f"{number}. {_name(passage.title)}", "bold"), Text(_place(passage), "dim"))
+            out.print(Text(_shown(passage.text)), "")
 
 
 @app.command()
@@ -136,13 +143,14 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     """Say what is indexed, with which model, how big it is, and whether it is whole."""
     from rag.index.store import Store
 
-    facts = Store.open(_settings(home)).facts()
+    with closing(Store.open(_settings(home))) as store:
+        facts = store.facts()
     if as_json:
         _print_json(facts)
         return
     table = Table(show_header=False, box=None)
     for name in ("home", "documents", "chunks", "built with", "bytes", "revision", "whole"):
-        table.add_row(name, f"{facts[name]:,}" if name == "bytes" else Text(str(facts[name])))
+        table.add_row(name, f"{facts[name]:,}" if name == "bytes" else Text(_name(str(facts[name]))))
     out.print(table)
 
 
@@ -154,12 +162,14 @@ def serve(
 ) -> None:
     """Serve the page, and questions as JSON under /api. Ctrl-C ends it."""
     settings = _settings(home)
-    listener = _listen(host or settings.host, settings.port if port is None else port)
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    with err.status("Starting the page"):
-        server = _server(settings)
-    out.print(f"Ask your documents at http://{host or settings.host}:{listener.getsockname()[1]}", highlight=False)
-    server.run(sockets=[listener])
+    host = host or settings.host
+    with _listen(host, settings.port if port is None else port) as listener:
+        os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+        with err.status("Starting the page"):
+            server = _server(settings)
+        link = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        out.print(f"Ask your documents at {link}", markup=False, highlight=False, soft_wrap=True)
+        server.run(sockets=[listener])
 
 
 @app.command(name="eval")
@@ -175,11 +185,15 @@ def evaluate(
 
     if split not in ("dev", "test", "all"):
         raise typer.BadParameter("dev, test or all", param_hint="--split")
+    _settings(home)  # what is wrong with them is told first, as by every command
     evaluation.main(questions or evaluation.QUESTIONS, split=split, out=output, home=home, against=against)  # type: ignore[arg-type]  # checked above
 
 
 def main() -> None:
     """Run the command; exit 1 with one line on stderr when it fails, 2 when it was called wrongly."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # documents hold what a Windows code page lacks
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -187,7 +201,7 @@ def main() -> None:
     except (RagError, OSError, sqlite3.Error) as error:
         if debug:
             raise
-        err.print(" ".join(str(error).split()), style="red", markup=False, highlight=False, soft_wrap=True)
+        _complain(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -202,24 +216,32 @@ def _settings(home: Path | None) -> "Settings":
         return Settings(home=home) if home else Settings()
     except (ValidationError, ValueError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
-        told = "; ".join(f"RAG_{str(p['loc'][0]).upper()}: {p['msg']}" for p in problems if p["loc"]) or str(error)
+        told = "; ".join(f"{_origin(str(p['loc'][0]))}: {p['msg']}" for p in problems if p["loc"]) or str(error)
         raise ConfigError(f"Settings are wrong. {told}") from error
 
 
-def _bot(home: Path | None) -> "Chatbot":
+def _origin(setting: str) -> str:
+    """Where a setting that is wrong was made: its environment variable, or rag.toml."""
+    variable = f"RAG_{setting.upper()}"
+    return variable if variable in map(str.upper, os.environ) else f"{setting} in rag.toml"
+
+
+def _bot(home: Path | None) -> "closing[Chatbot]":
     from rag.chat import Chatbot
 
-    return Chatbot.open(_settings(home))
+    return closing(Chatbot.open(_settings(home)))
 
 
 def _server(settings: "Settings") -> Any:
+    from rag.chat import Chatbot
+
+    bot = Chatbot.open(settings)  # before the imports that take 5 s: what is wrong with the index is told at once
+
     import uvicorn
 
     from rag.api import application
-    from rag.chat import Chatbot
     from ui.app import build, mount
 
-    bot = Chatbot.open(settings)
     examples = settings.corpus.parent / "questions.txt"
     lines = examples.read_text(encoding="utf-8").splitlines() if examples.is_file() else []
     page = build(bot, examples=[line for line in lines if line.strip()], document_count=len(bot.documents()))
@@ -229,17 +251,20 @@ def _server(settings: "Settings") -> Any:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ConfigError(f"Cannot listen at {host}:{port} ({error.strerror}). Set RAG_PORT to a free port.") from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]  # what Python 3.11 adds
+        raise ConfigError(
+            f"Cannot listen at {host}:{port} ({reason}). Name another --host or --port; --port 0 takes a free one."
+        ) from error
 
 
 @contextmanager
 def _progress() -> Iterator[Any]:
-    """A bar on stderr that appears with the first file."""
+    """A bar on stderr, where that is a terminal."""
     from rich.progress import Progress
 
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    with Progress(console=err, transient=True) as bar:
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("Reading files", total=None)
         yield lambda done, total, name: bar.update(task, completed=done, total=total, description=_short(name))
 
@@ -247,12 +272,12 @@ def _progress() -> Iterator[Any]:
 def _short(name: str) -> str:
     from rich.markup import escape
 
-    return escape(name if len(name) <= 40 else f"…{name[-39:]}")
+    return escape(_name(name if len(name) <= 40 else f"…{name[-39:]}"))
 
 
 def _prompt() -> str:
     try:
-        return out.input("[bold]> [/]").strip()
+        return _words(out.input("[bold]> [/]")).strip()
     except EOFError:
         return ""
 
@@ -260,32 +285,51 @@ def _prompt() -> str:
 def _show_report(path: Path, report: IngestReport) -> None:
     counts = {name: len(getattr(report, name)) for name in ("added", "changed", "moved", "removed", "skipped")}
     told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-    out.print(Text(f"{path}: {told or 'nothing to do'}; {report.unchanged} unchanged."))
+    out.print(Text(f"{_name(str(path))}: {told or 'nothing to do'}; {report.unchanged} unchanged."))
     for name, reason in report.skipped:
-        out.print(Text(f"  skipped {name}: {reason}", "yellow"))
+        out.print(Text(f"  skipped {_name(name)}: {_name(reason)}", "yellow"))
 
 
 def _show_answer(answer: Answer) -> None:
     if answer.abstained:
         out.print(Text(answer.text, "bold"))
         if answer.passages:
-            out.print(Text("Nearest: " + "; ".join(f"{p.title} ({_place(p)})" for p in answer.passages), "dim"))
+            nearest = "; ".join(f"{_name(passage.title)} ({_place(passage)})" for passage in answer.passages)
+            out.print(Text(f"Nearest: {nearest}", "dim"))
         return
     for claim in answer.claims:
         markers = "".join(f"[{citation.marker}]" for citation in claim.citations)
         doubt = "" if claim.verdict == "supported" else f" ({claim.verdict})"
-        out.print(Text(claim.text), Text(markers, "cyan"), Text(doubt, "yellow"))
+        out.print(Text(_shown(claim.text)), Text(markers, "cyan"), Text(doubt, "yellow"))
     out.print()
     for citation in answer.citations:
-        page = f", page {citation.page}" if citation.page else ""
-        out.print(
-            Text(f"[{citation.marker}] {citation.span.document_id}{page}: ", "cyan") + Text(f"“{citation.quote}”")
-        )
+        out.print(Text(f"[{citation.marker}] {_place(citation)}: ", "cyan") + Text(f"“{_shown(citation.quote)}”"))
 
 
-def _place(passage: Passage) -> str:
-    return passage.span.document_id + (f", page {passage.page}" if passage.page else "")
+def _place(found: Passage | Citation) -> str:
+    return _name(found.span.document_id) + (f", page {found.page}" if found.page else "")
+
+
+def _complain(error: Exception) -> None:
+    """The error on one line of stderr."""
+    err.print(_shown(" ".join(str(error).split())), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _words(typed: str) -> str:
+    """What was typed as text: bytes that are none, which Python keeps as halves of characters, become "?"."""
+    return typed.encode(errors="replace").decode()
+
+
+def _shown(text: str) -> str:
+    """The text with control characters written out, so that no document and no model commands the terminal."""
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def _name(text: str) -> str:
+    """A name on one line: a file's may hold line ends too."""
+    return _shown(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(value, ensure_ascii=not out.encoding.startswith("utf"), indent=2)
+    sys.stdout.write(_CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")

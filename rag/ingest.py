@@ -64,7 +64,7 @@ def ingest(
 ) -> IngestReport:
     """Make the index hold what a folder holds now (or one file), and say what was done.
 
-    Documents of folders ingested earlier stay. `progress` hears of each file; `embedder` stands in for the settings'.
+    Documents of other folders stay. `progress` hears of each file; `embedder` stands in for the settings'.
     Raises ConfigError when there is nothing at the path and StoreLockedError when another process is writing.
     """
     settings = settings or Settings()
@@ -82,7 +82,11 @@ def ingest(
 
 
 def remove(document_ids: Sequence[str], settings: Settings) -> tuple[str, ...]:
-    """Take documents out of the index, by id or by folder of ids; the ids that went. The files stay where they are."""
+    """Take documents out of the index, by id or by folder of ids; the ids that went. The files stay where they are.
+
+    Raises StoreMissingError or StoreMismatchError where there is no index of these settings.
+    """
+    Store.open(settings).close()  # else an empty index for other settings would take the place of the one there is
     with writing(settings) as store:
         gone = tuple(
             known
@@ -105,35 +109,42 @@ class _Run:
         self._settings = settings
         self._progress = progress or (lambda done, total, name: None)
         self._embedder = embedder
+        self._renamed: dict[str, str] = {}  # new id → old id, of documents whose title changes with their name
 
     def sync(self, root: Root, paths: Sequence[Path] | None) -> None:
         """Bring one folder up to date: all of it, or only the files named."""
+        if paths is None:
+            self.tally.moved += self._store.catalog.adopt(root)
         found = list(
             self._hashed(root, paths if paths is not None else _walk(root.path, self._settings.home.resolve()))
         )
         known = self._store.catalog.known(root)
-        absent = known.keys() - {file.document_id for file in found} if paths is None else set()
+        asked = known.keys() & {_id(root, path) for path in paths} if paths is not None else known.keys()
+        absent = asked - {file.document_id for file in found}
         fresh = [file for file in found if known.get(file.document_id) != file.sha256]
         self.tally.unchanged += len(found) - len(fresh)
         fresh = self._move(fresh, known, absent)
         self._store.catalog.remove(absent)
-        self.tally.removed += absent
         done = len(found) - len(fresh)
         for file, document, chunks in self._read(fresh, root):
             done += 1
             if document is not None:
                 self._store.catalog.put(document, chunks, root=root, sha256=file.sha256)
-                (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
+                if old := self._renamed.get(file.document_id):
+                    self.tally.moved.append((old, file.document_id))
+                else:
+                    (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
             elif file.document_id in known:  # what it said is no longer there to be cited
                 self._store.catalog.remove([file.document_id])
                 self.tally.removed.append(file.document_id)
             self._progress(done, len(found), file.document_id)
+        self.tally.removed += absent - {old for old, _ in self.tally.moved}
 
     def _hashed(self, root: Root, paths: Iterable[Path]) -> Iterator[_File]:
         taken = self._store.catalog.known()
         mine = self._store.catalog.known(root)
         for path in paths:
-            document_id = root.prefix + path.relative_to(root.path).as_posix()
+            document_id = _id(root, path)
             try:
                 _expect_file(path, root.path)
                 if document_id in taken and document_id not in mine:
@@ -153,10 +164,24 @@ class _Run:
             if old is None:
                 left.append(file)
                 continue
+            if not self._keeps_title(file, old):
+                self._renamed[file.document_id] = old
+                left.append(file)
+                continue
             self._store.catalog.move(old, file.document_id)
             absent.discard(old)
             self.tally.moved.append((old, file.document_id))
         return left
+
+    def _keeps_title(self, file: _File, old: str) -> bool:
+        """False where a document is titled by its file's name, which is embedded with every chunk."""
+        from rag.load import load
+
+        document = self._store.catalog.document(old)
+        try:
+            return document is not None and document.title == load(file.path, file.document_id).metadata["title"]
+        except LoadError:
+            return False
 
     def _read(
         self, files: Iterable[_File], root: Root
@@ -218,8 +243,10 @@ def _work(store: Store, path: Path) -> Iterator[tuple[Root, Sequence[Path] | Non
     It is the folder asked for, or the one of the file asked for; for a new index beside an old one, the old's too.
     """
     replaced = replaced_roots(store)
-    named = {  # in the old order, so that ids begin as they did
-        store.catalog.root(old.path, whole=old.whole): [old.path / id_.removeprefix(old.prefix) for id_ in known]
+    named = {  # with the old prefixes, so that ids stay as they were
+        store.catalog.root(old.path, whole=old.whole, prefix=old.prefix): [
+            old.path / id_.removeprefix(old.prefix) for id_ in known
+        ]
         for old, known in replaced
     }
     asked = _root(store, path)
@@ -228,7 +255,8 @@ def _work(store: Store, path: Path) -> Iterator[tuple[Root, Sequence[Path] | Non
     everything = path.is_dir() or bool(replaced)
     for root in dict.fromkeys([asked, *named]):
         files = dict.fromkeys(file for file in named.get(root, ()) if file.exists())
-        yield root, None if root.whole and everything else list(files)
+        if root in store.catalog.roots():  # else it lay inside the folder asked for, which has taken it over
+            yield root, None if root.whole and everything else list(files)
 
 
 def _root(store: Store, path: Path) -> Root:
@@ -266,6 +294,10 @@ def _expect_file(path: Path, folder: Path) -> None:
         raise LoadError("a link to a folder is not followed" if path.is_symlink() else "the folder cannot be listed")
     if not path.is_file():  # a pipe would be waited on for ever
         raise LoadError("not a file that can be read; leave it out")
+
+
+def _id(root: Root, path: Path) -> str:
+    return root.prefix + path.relative_to(root.path).as_posix()
 
 
 def _content(sha256: str, document_id: str) -> tuple[str, str]:

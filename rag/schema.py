@@ -1,6 +1,7 @@
 """The values that leave the package: frozen, comparable, free of any library's types."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -103,6 +104,37 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """A sentence that may answer, with each sign that speaks for it and the log-odds that it does."""
+
+    span: Span
+    text: str
+    signs: Mapping[str, float]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer is decided from, before a word of it is written."""
+
+    question: str  # as understood: a follow-up with what it leans on
+    passages: tuple[Passage, ...]
+    sentences: tuple[Weighed, ...]  # best first
+    facts: Mapping[str, float]  # what the confidence is computed from; empty where nothing was found
+    confidence: float  # probability, 0 to 1, that the documents answer
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evidence as plain JSON values, spans flattened to document_id, start, end."""
+        return {
+            "question": self.question,
+            "confidence": self.confidence,
+            "facts": dict(self.facts),
+            "sentences": [{**_flat(sentence), "signs": dict(sentence.signs)} for sentence in self.sentences],
+            "passages": [passage.to_dict() for passage in self.passages],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One exchange of a conversation."""
 
@@ -145,6 +177,6 @@ class IngestReport:
         return asdict(self)
 
 
-def _flat(value: Passage | Citation) -> dict[str, Any]:
+def _flat(value: Passage | Citation | Weighed) -> dict[str, Any]:
     fields = asdict(value)
     return {**fields.pop("span"), **fields}

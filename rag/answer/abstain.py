@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
+from rag.schema import Weighed
+
+_TOP = 3  # sentences: an answer may stand in any of the first few
+
 
 @cache
 def weights() -> Mapping[str, Mapping[str, float]]:
@@ -14,22 +18,19 @@ def weights() -> Mapping[str, Mapping[str, float]]:
     return found
 
 
-def evidence(scores: Sequence[float], signs: Sequence[Mapping[str, float]], *, unknown: float) -> dict[str, float]:
-    """What the probability is made from: the best sentences' scores and signs, best first, and what is missing.
+def evidence(best: Sequence[Weighed], *, unknown: float) -> dict[str, float]:
+    """What the probability is made from: the sentences' scores and signs, best first, and what is missing.
 
     `unknown` is the share of the question's names that stand nowhere in the documents, 0 to 1.
     """
-    if not scores:
+    if not best:
         return {}
+    first, top = best[0], best[:_TOP]
     return {
-        "best": scores[0],
-        "second": scores[1] if len(scores) > 1 else scores[0] - 5.0,
-        "likeness": max(sign["likeness"] for sign in signs),
-        "passage": max(sign["passage"] for sign in signs),
-        "terms": signs[0]["terms"],
-        "around": signs[0]["around"],
-        "names": signs[0]["names"],
-        "kind": signs[0]["kind"],
+        "best": first.score,
+        "second": best[1].score if len(best) > 1 else first.score - 5.0,
+        **{f"most {name}": max(sentence.signs[name] for sentence in top) for name in ("reader", "words", "likeness")},
+        **{name: first.signs[name] for name in first.signs},
         "unknown": unknown,
     }
 
@@ -38,5 +39,9 @@ def probability(evidence: Mapping[str, float], weights: Mapping[str, float]) -> 
     """Between 0 and 1; 0 when there is no evidence at all."""
     if not evidence:
         return 0.0
-    logit = weights["bias"] + math.fsum(weights[name] * value for name, value in evidence.items())
-    return 1 / (1 + math.exp(-max(min(logit, 30.0), -30.0)))
+    return 1 / (1 + math.exp(-max(min(log_odds(evidence, weights), 30.0), -30.0)))
+
+
+def log_odds(signs: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The weighted sum of the signs and the bias."""
+    return weights["bias"] + math.fsum(weights[name] * value for name, value in signs.items())

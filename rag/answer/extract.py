@@ -4,29 +4,34 @@ What speaks for a sentence, by measured worth on 150 real questions over 2,600 p
 with the document's title put before it, then the score of the passage it stands in, then shared rare words.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 
 from rag import question as asked
 from rag import sentences
+from rag.answer.abstain import log_odds
 from rag.index.lexical import terms
 from rag.models.embed import Encode
-from rag.schema import Draft, Passage, Span
+from rag.models.reader import Reading
+from rag.schema import Draft, Passage, Span, Weighed
 
 _FEWEST_WORDS = 4  # a shorter line is a label, not a sentence
 _MOST_SENTENCES = 40  # encoded for one question: 40 take about 0.3 s on two cores
 _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|Both|Such)\b")
 _SAME = 0.6  # share of terms in common from which a second sentence adds nothing
 
+_UNREAD = -6.0  # log-odds of a sentence that the reader did not see
+
 Rarity = Callable[[str], float]  # term → inverse document frequency
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What speaks for a sentence as the answer; each about 0 to 1, higher is better."""
+    """What speaks for a sentence as the answer, higher is better; about 0 to 1 where nothing else is said."""
 
+    reader: float  # log-odds by the reader that it answers
+    words: float  # log-odds by the reader that some of its words are the answer
     likeness: float  # cosine of the question to title and sentence
     passage: float  # the passage's fused score
     rank: float  # 1 / rank of the passage
@@ -34,19 +39,6 @@ class Signs:
     around: float  # the same for the sentence with its title and passage
     names: float  # share of the question's names that stand in title or passage
     kind: float  # 1 if it holds the kind of thing asked for
-
-
-SIGNS = tuple(field.name for field in fields(Signs))
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A sentence with its signs and its score for one question."""
-
-    span: Span
-    text: str
-    signs: Signs
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +51,15 @@ class _Sentence:
 
 
 def rate(
-    question: str, passages: Sequence[Passage], *, encode: Encode, rarity: Rarity, weights: Mapping[str, float]
-) -> list[Scored]:
-    """Every sentence of the passages, best first."""
+    question: str,
+    passages: Sequence[Passage],
+    readings: Mapping[Span, Reading],
+    *,
+    encode: Encode,
+    rarity: Rarity,
+    weights: Mapping[str, float],
+) -> list[Weighed]:
+    """Every sentence of the passages, best first; `readings` by the place of the sentence in its document."""
     found = [sentence for rank, passage in enumerate(passages, 1) for sentence in _sentences(passage, rank)]
     if not found:
         return []
@@ -71,17 +69,17 @@ def rate(
     wanted = {term: rarity(term) for term in terms(question)}
     scored = []
     for sentence, like in zip(found, likeness, strict=True):
-        signs = _signs(question, sentence, like, wanted)
-        scored.append(Scored(sentence.span, sentence.text, signs, _weigh(signs, weights)))
+        signs = asdict(_signs(question, sentence, like, wanted, readings.get(sentence.span)))
+        scored.append(Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights)))
     return sorted(scored, key=lambda sentence: -sentence.score)
 
 
-def choose(scored: Sequence[Scored], *, most: int, margin: float) -> tuple[Draft, ...]:
+def choose(scored: Sequence[Weighed], *, most: int, margin: float) -> tuple[Draft, ...]:
     """The best sentence, and up to `most` in all of those within `margin` of it that add something.
 
     Sentences of one document are put in its order, so that they read on; documents come in order of their best.
     """
-    chosen: list[Scored] = []
+    chosen: list[Weighed] = []
     for sentence in scored:
         if len(chosen) == most or sentence.score < scored[0].score - margin:
             break
@@ -112,11 +110,15 @@ def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
     return found
 
 
-def _signs(question: str, sentence: _Sentence, likeness: float, wanted: Mapping[str, float]) -> Signs:
+def _signs(
+    question: str, sentence: _Sentence, likeness: float, wanted: Mapping[str, float], reading: Reading | None
+) -> Signs:
     around = f"{sentence.passage.title} {sentence.passage.text}"
     names = asked.names(question)
     folded = around.casefold()
     return Signs(
+        reader=reading.logit if reading else _UNREAD,
+        words=reading.words_logit if reading else _UNREAD,
         likeness=likeness,
         passage=sentence.passage.score,
         rank=1 / sentence.rank,
@@ -127,11 +129,6 @@ def _signs(question: str, sentence: _Sentence, likeness: float, wanted: Mapping[
     )
 
 
-def _weigh(signs: Signs, weights: Mapping[str, float]) -> float:
-    """Log-odds that the sentence answers."""
-    return weights["bias"] + math.fsum(weights[name] * getattr(signs, name) for name in SIGNS)
-
-
-def _repeats(sentence: Scored, other: Scored) -> bool:
+def _repeats(sentence: Weighed, other: Weighed) -> bool:
     words, others = set(terms(sentence.text)), set(terms(other.text))
     return len(words & others) >= _SAME * max(min(len(words), len(others)), 1)

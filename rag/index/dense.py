@@ -4,6 +4,7 @@ Chroma holds ids and vectors and no text, so a deleted sentence cannot linger in
 old vector of a known id (1.5.9); our ids are never used twice, and every change deletes before it adds.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 _NAME = "chunks"
 _BATCH = 4000  # rows in one call; Chroma's own limit is 5461
+_OPENING = threading.Lock()  # Chroma's table of open systems is one for the process
 _HNSW: Any = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 32}
 
 
@@ -23,8 +25,10 @@ class DenseIndex:
     """Nearest vectors by cosine."""
 
     def __init__(self, folder: Path) -> None:
-        SharedSystemClient.clear_system_cache()  # else a reopened folder answers from the state it had before
-        self._client: Any = PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+        with _OPENING:
+            SharedSystemClient.clear_system_cache()  # else a reopened folder answers from the state it had before
+            self._client: Any = PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
+            self._system = self._client._system  # type: ignore[attr-defined]  # every client has it (1.5.9)
         self._rows: Collection = self._client.get_or_create_collection(
             _NAME, configuration={"hnsw": _HNSW}, embedding_function=None
         )
@@ -48,4 +52,4 @@ class DenseIndex:
 
     def close(self) -> None:
         """Let go of the files."""
-        self._client.close()
+        self._system.stop()  # the client's own close would stop whichever system was last opened over this folder

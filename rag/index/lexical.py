@@ -3,7 +3,8 @@
 Text is indexed and not stored: what is shown always comes from the catalog.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -47,19 +48,23 @@ class LexicalIndex:
         self._index.register_tokenizer("chunk_words", _analyzer())
         self._index.config_reader(reload_policy="manual")
 
-    def apply(self, removed: Sequence[str], chunks: Iterable[Chunk]) -> None:
-        """Take chunks out and put chunks in, in one commit; safe to repeat."""
-        writer = self._index.writer(heap_size=50_000_000, num_threads=1)
-        for id_ in removed:
-            writer.delete_documents_by_term("id", id_)
-        for chunk in chunks:
-            writer.delete_documents_by_term("id", chunk.id)
-            writer.add_document(
-                tantivy.Document(id=chunk.id, text=chunk.text, heading=chunk.heading, title=chunk.title)
-            )
-        writer.commit()
-        writer.wait_merging_threads()
-        self._index.reload()
+    def add(self, chunks: Iterable[Chunk]) -> None:
+        """Put chunks in, in one commit; safe to repeat."""
+        with self._writing() as writer:
+            for chunk in chunks:
+                writer.delete_documents_by_term("id", chunk.id)
+                writer.add_document(_document(chunk))
+
+    def hold(self, chunks: Iterable[Chunk]) -> None:
+        """Hold these chunks and nothing else, in one commit.
+
+        Tantivy only marks what is deleted (0.27, which cannot be told to merge): its words stayed in the files and were
+        counted in document frequencies. So whenever a chunk goes, all others are written anew: 10,000 in 2.6 s.
+        """
+        with self._writing() as writer:
+            writer.delete_all_documents()
+            for chunk in chunks:
+                writer.add_document(_document(chunk))
 
     def search(self, question: str, k: int) -> list[tuple[str, float]]:
         """(id, BM25 score) of the `k` best chunks, best first; empty when no word is known."""
@@ -76,6 +81,14 @@ class LexicalIndex:
         """How many chunks it holds."""
         return self._index.searcher().num_docs
 
+    @contextmanager
+    def _writing(self) -> Iterator[tantivy.IndexWriter]:
+        writer = self._index.writer(heap_size=50_000_000, num_threads=1)
+        yield writer
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+
     def _query(self, question: str) -> tantivy.Query:
         schema = self._index.schema
         clauses = [
@@ -87,3 +100,7 @@ class LexicalIndex:
             for field in _FIELDS
         ]
         return tantivy.Query.boolean_query(clauses) if clauses else tantivy.Query.empty_query()
+
+
+def _document(chunk: Chunk) -> tantivy.Document:
+    return tantivy.Document(id=chunk.id, text=chunk.text, heading=chunk.heading, title=chunk.title)

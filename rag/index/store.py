@@ -7,7 +7,8 @@
 
 Each derived folder has beside it a file `<folder>.reached` naming the catalog and the revision it has applied. It is
 written after the change itself, and applying a change twice does no harm, so a kill at any moment only means that
-work is repeated.
+work is repeated. Chroma writes its graph in place (1.5.9, and hnswlib ends the process over one that is half written),
+so its `.reached` goes away for as long as it changes: a kill then leaves it to be built from nothing.
 """
 
 import os
@@ -15,7 +16,8 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,9 +36,28 @@ if TYPE_CHECKING:
 
 _BATCH = 2000  # chunks held in memory while a derived index catches up
 _DERIVED = ("chroma", "lexical")
+_NO_DAMAGE = (RagError, sqlite3.Error, KeyboardInterrupt, SystemExit)  # what building again would not mend
 
 _Found = TypeVar("_Found")
-_State = tuple[str, int, int | None, int | None]  # catalog's id and revision, what each derived index has reached
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far each part of the index is."""
+
+    catalog_id: str
+    revision: int
+    chroma: int | None
+    lexical: int | None
+
+    @property
+    def caught_up(self) -> bool:
+        return self.chroma == self.lexical == self.revision
+
+    @property
+    def derived(self) -> tuple[str, int | None, int | None]:
+        """What changes when the derived indexes must be opened again."""
+        return self.catalog_id, self.chroma, self.lexical
 
 
 class Store:
@@ -49,7 +70,7 @@ class Store:
         self._lexical: LexicalIndex | None = None
         self._lock = threading.Lock()  # one thread searches or reopens, the others wait some milliseconds
         self._fingerprint = catalog.meta("fingerprint")
-        self._seen: _State | None = None  # what the two above were opened at
+        self._opened: tuple[str, int | None, int | None] | None = None  # what the two above were opened at
 
     @classmethod
     def open(cls, settings: Settings) -> "Store":
@@ -69,9 +90,11 @@ class Store:
 
     def close(self) -> None:
         """Let go of every file."""
-        self.catalog.close()
-        if self._dense is not None:
-            self._dense.close()
+        with self._lock:
+            self.catalog.close()
+            if self._dense is not None:
+                self._dense.close()
+            self._dense = None
 
     # Searching
 
@@ -92,29 +115,40 @@ class Store:
         with self._lock:
             try:
                 return read(*self._derived())
-            except RagError:
+            except _NO_DAMAGE:
                 raise
-            except Exception as error:  # Chroma and Tantivy raise what they like over damaged files
+            except BaseException as error:  # over damaged files: Chroma raises what it likes, a panic is no Exception
                 self._build_again(error)
                 return read(*self._derived())
 
     def _derived(self) -> "tuple[DenseIndex, LexicalIndex]":
-        """Both derived indexes, opened again if another process changed them or the catalog since."""
+        """Both derived indexes, opened again if another process changed them since."""
         state = self._state()
-        if state != self._seen or not _caught_up(state):
+        if state.derived != self._opened:
             self._expect_fingerprint()
+        if not state.caught_up:
             with _unless_locked(self.home) as free:
                 if free:
                     self.catch_up()
             state = self._state()
-        if state != self._seen or self._dense is None or self._lexical is None:
-            dense, lexical = self._open_derived()
-            self._seen = state
+        if state.derived == self._opened and self._dense is not None and self._lexical is not None:
+            return self._dense, self._lexical
+        dense, lexical = self._open_derived()
+        self._opened = state.derived
+        if not state.caught_up or self._is_whole(dense, lexical):
             return dense, lexical
-        return self._dense, self._lexical
+        with _unless_locked(self.home) as free:  # files are missing, unless another process has just changed the index
+            if free and self._state() == state:
+                return self._build()
+        return dense, lexical
 
     def _state(self) -> _State:
-        return self.catalog.meta("id"), self.catalog.revision, self._reached("chroma"), self._reached("lexical")
+        id_, revision = self.catalog.meta("id"), self.catalog.revision
+        return _State(id_, revision, self._reached("chroma"), self._reached("lexical"))
+
+    def _is_whole(self, dense: "DenseIndex", lexical: "LexicalIndex") -> bool:
+        _, chunks = self.catalog.count()
+        return dense.count() == lexical.count() == chunks
 
     def _expect_fingerprint(self) -> None:
         """Raise StoreMismatchError if an ingest with other settings has put another catalog in place of this one."""
@@ -133,34 +167,40 @@ class Store:
         self._dense, self._lexical = DenseIndex(self.home / "chroma"), LexicalIndex(self.home / "lexical")
         return self._dense, self._lexical
 
-    def _build_again(self, error: Exception) -> None:
+    def _build_again(self, error: BaseException) -> None:
         with _unless_locked(self.home) as free:
             if not free:
                 raise StoreError(
                     f"The index at {self.home} cannot be read while it is written to. Ask again."
                 ) from error
-            for name in _DERIVED:
-                (self.home / f"{name}.reached").unlink(missing_ok=True)
-            self.catch_up()
+            self._build()
+
+    def _build(self) -> "tuple[DenseIndex, LexicalIndex]":
+        """Both derived indexes, built from nothing. Needs the writer's lock."""
+        for name in _DERIVED:
+            (self.home / f"{name}.reached").unlink(missing_ok=True)
+        derived = self._apply_changes()
+        self._opened = self._state().derived
+        return derived
 
     # Writing
 
     def catch_up(self) -> None:
         """Bring both derived indexes to the catalog's revision, from nothing if need be. Needs the writer's lock."""
-        if _caught_up(self._state()):
+        if self._state().caught_up:
             return
         try:
-            self._apply_changes()
-        except OSError:
+            whole = self._is_whole(*self._apply_changes())
+        except (OSError, *_NO_DAMAGE):
             raise
-        except Exception:  # damaged files: see `_search`
-            for name in _DERIVED:
-                (self.home / f"{name}.reached").unlink(missing_ok=True)
-            self._apply_changes()
+        except BaseException:  # damaged files: see `_search`
+            whole = False
+        if not whole:
+            self._build()
         self.catalog.forget_tombstones(self.catalog.revision)
-        self._seen = self._state()
+        self._opened = self._state().derived
 
-    def _apply_changes(self) -> None:
+    def _apply_changes(self) -> "tuple[DenseIndex, LexicalIndex]":
         revision = self.catalog.revision
         reached = {name: self._reached(name) for name in _DERIVED}
         for name in _DERIVED:
@@ -168,19 +208,22 @@ class Store:
                 shutil.rmtree(self.home / name, ignore_errors=True)
         dense, lexical = self._open_derived()
         if (since := reached["chroma"] or 0) != revision:
+            (self.home / "chroma.reached").unlink(missing_ok=True)
             dense.apply(self.catalog.removed_since(since), [], np.empty((0, 0), dtype=np.float32))
             for batch in _batches(self.catalog.added_since(since)):
                 dense.apply([], [chunk.id for chunk in batch], np.stack([chunk.vector for chunk in batch]))
         self._set_reached("chroma", revision)
         if (since := reached["lexical"] or 0) != revision:
-            lexical.apply(self.catalog.removed_since(since), self.catalog.added_since(since))
+            if self.catalog.removed_since(since):
+                lexical.hold(self.catalog.added_since(0))
+            else:
+                lexical.add(self.catalog.added_since(since))
         self._set_reached("lexical", revision)
+        return dense, lexical
 
     def whole(self) -> bool:
         """True if both derived indexes hold exactly as many chunks as the catalog and have heard its last change."""
-        _, chunks = self.catalog.count()
-        held = self._search(lambda dense, lexical: (dense.count(), lexical.count()))
-        return held == (chunks, chunks) and _caught_up(self._state())
+        return self._search(self._is_whole) and self._state().caught_up
 
     def facts(self) -> dict[str, Any]:
         """What is indexed, with which model, how big, and whether it is whole."""
@@ -229,7 +272,6 @@ def writing(settings: Settings) -> Iterator[Store]:
             raise StoreError(f"{settings.home} is a file. Name a folder for the index.")
         settings.home.mkdir(parents=True, exist_ok=True)
         with _locked(settings.home):
-            (settings.home / "writer.pid").write_text(str(os.getpid()))
             store = Store(settings.home, _catalog_to_write(settings))
             try:
                 yield store
@@ -265,20 +307,18 @@ def _catalog_to_write(settings: Settings) -> Catalog:
     path, beside = settings.home / "catalog.db", settings.home / "next.db"
     if not path.exists():
         return Catalog.create(path, fingerprint=settings.fingerprint, model=describe(settings))
-    if catalog := _matching(path, settings):
-        discard(beside)
-        return catalog
-    if beside.exists() and (catalog := _matching(beside, settings)):
-        return catalog
-    return Catalog.create(beside, fingerprint=settings.fingerprint, model=describe(settings))
-
-
-def _matching(path: Path, settings: Settings) -> Catalog | None:
     catalog = Catalog.open(path)
     if catalog.meta("fingerprint") == settings.fingerprint:
+        discard(beside)
         return catalog
+    highest = catalog.highest
     catalog.close()
-    return None
+    if beside.exists():
+        catalog = Catalog.open(beside)
+        if catalog.meta("fingerprint") == settings.fingerprint:
+            return catalog
+        catalog.close()
+    return Catalog.create(beside, fingerprint=settings.fingerprint, model=describe(settings), above=highest)
 
 
 @contextmanager
@@ -302,25 +342,25 @@ def _locked(home: Path) -> Iterator[None]:
         raise StoreLockedError(
             f"Another process ({_holder(home)}) is writing to {home}. Wait until it is done."
         ) from error
+    pid = home / "writer.pid"
     try:
+        pid.write_text(str(os.getpid()))
         yield
     finally:
+        pid.unlink(missing_ok=True)
         lock.release()
 
 
 @contextmanager
 def _unless_locked(home: Path) -> Iterator[bool]:
     """True while this process holds the writer's lock; False, at once, when another one does or none may write."""
-    lock = FileLock(home / "writer.lock", timeout=0)
-    try:
-        lock.acquire()
-    except (Timeout, OSError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with ExitStack() as held:
+        try:
+            held.enter_context(_locked(home))
+            free = True
+        except (StoreLockedError, OSError):
+            free = False
+        yield free
 
 
 def _holder(home: Path) -> str:
@@ -328,11 +368,6 @@ def _holder(home: Path) -> str:
         return (home / "writer.pid").read_text() or "unknown"
     except OSError:
         return "unknown"
-
-
-def _caught_up(state: _State) -> bool:
-    _, revision, *reached = state
-    return all(each == revision for each in reached)
 
 
 def _size(path: Path) -> int:

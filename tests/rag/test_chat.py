@@ -1,0 +1,295 @@
+"""What a chatbot promises of every answer, with a language model and without."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+import rag
+from rag import Answer, Chatbot, Settings, Turn
+from rag.answer.generate import DECLINED
+from rag.chat import NOT_SAID
+from rag.errors import ModelError, StoreError
+from rag.index.store import Store
+from rag.models.embed import question_encoder
+from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode
+
+TRUE = (
+    "Anna Weber opened the archive in 1921.",
+    "The lighthouse keeper counted 40 ships on Monday.",
+    "Peter Novak repaired the harbour crane for 300 crowns.",
+)
+FALSE = (
+    "Anna Weber opened the archive in 1922.",
+    "Clara Weber opened the archive in 1921.",
+    "Peter Novak did not repair the harbour crane.",
+    "The mayor sold the theatre to a brewery.",
+)
+DOCUMENTS = {
+    "archive.md": f"# The archive\n\n{TRUE[0]} It holds letters. 🗝️ The key is kept at the lighthouse.\n",
+    "harbour.txt": f"{TRUE[1]}\r\n\r\nNo smoking near the crane.\r\nNo smoking near the crane.\r\n\r\n{TRUE[2]}\r\n",
+}
+WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})
+RYDER = "Who is the Pentagon's press secretary?"
+ANSWERABLE = (
+    RYDER,
+    "When was the Chinese facility in Cuba upgraded?",
+    "Why did Li Shangfu refuse to meet Austin?",
+    "How many Americans died of synthetic opioids in 2021?",
+    "When did Yellen visit Beijing?",
+)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """An index over two short documents, by words alone."""
+    folder = tmp_path_factory.mktemp("town")
+    for name, text in DOCUMENTS.items():
+        (folder / name).write_bytes(text.encode())
+    settings = Settings(home=folder.parent / "home")
+    rag.ingest(folder, settings, embedder=HashEmbedding(model_name="hash"))
+    store = Store.open(settings)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def answers(bot: Chatbot) -> dict[str, Answer]:
+    """What the sample answers without a language model."""
+    return {question: bot.ask(question) for question in ANSWERABLE}
+
+
+@pytest.fixture(scope="module")
+def written(sample_settings: Settings) -> Iterator[Callable[[ScriptedLLM], Chatbot]]:
+    """The chatbot over the sample with a language model."""
+    store, encode = Store.open(sample_settings), question_encoder(sample_settings)
+    yield lambda llm: Chatbot(store, sample_settings, encode=encode, llm=llm)
+    store.close()
+
+
+def talk(store: Store, *script: str, threshold: float = 0.0) -> Chatbot:
+    """A chatbot over the town that answers whatever is asked; with a language model if it is given replies."""
+    llm = ScriptedLLM(script=list(script)) if script else None
+    return Chatbot(store, Settings(answer_threshold=threshold), encode=hash_encode, llm=llm)
+
+
+def misquoted(bot: Chatbot, answer: Answer) -> list[str]:
+    """The answer's quotes that do not stand at their place."""
+    quotes = [citation for claim in answer.claims for citation in claim.citations]
+    return [
+        item.quote
+        for item in quotes
+        if bot.document(item.span.document_id).text[item.span.start : item.span.end] != item.quote
+    ]
+
+
+@pytest.mark.parametrize("question", ANSWERABLE)
+def test_every_quote_stands_at_its_place(bot: Chatbot, answers: dict[str, Answer], question: str) -> None:
+    """Whatever the format of the file, a quote is the slice of the document that its span names."""
+    answer = answers[question]
+
+    assert answer.citations
+    assert misquoted(bot, answer) == []
+
+
+@pytest.mark.parametrize("question", ANSWERABLE)
+def test_without_a_language_model_every_claim_is_a_quotation(answers: dict[str, Answer], question: str) -> None:
+    """Each sentence of the answer is, letter for letter, the words that it cites, and the answer is nothing else."""
+    claims = answers[question].claims
+
+    assert [[claim.text] for claim in claims] == [[item.quote for item in claim.citations] for claim in claims]
+    assert answers[question].text == " ".join(claim.text for claim in claims)
+
+
+@examples(deadline=None)  # a busy machine takes longer over an index than over pure functions
+@given(question=st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join) | st.text(max_size=80))
+def test_whatever_is_asked_is_answered_in_the_documents_words(town: Store, question: str) -> None:
+    """No question brings a sentence that is not in a document, or a quote that is not at its place."""
+    bot = talk(town)
+
+    answer = bot.ask(question)
+
+    texts = [bot.document(document_id).text for document_id in bot.documents()]
+    assert all(any(claim.text in text for text in texts) for claim in answer.claims)
+    assert misquoted(bot, answer) == []
+    assert 0 <= answer.confidence <= 1
+
+
+@examples(deadline=None)
+@given(
+    sentences=st.lists(st.sampled_from(TRUE + FALSE) | st.text(max_size=40), min_size=1, max_size=4),
+    markers=st.lists(st.sampled_from(["", " [1]", " [2]", " [1, 2]", " [9]", "[0]", " (1)"]), min_size=4, max_size=4),
+)
+def test_what_no_passage_says_is_never_supported(town: Store, sentences: list[str], markers: list[str]) -> None:
+    """A model may write anything with any marker: a false sentence is not supported, and every quote is exact."""
+    marked = (sentence + marker for sentence, marker in zip(sentences, markers, strict=False))
+    bot = talk(town, " ".join([TRUE[1], *marked]))
+
+    answer = bot.ask("Who opened the archive and repaired the harbour crane?")
+
+    supported = [claim.text for claim in answer.claims if claim.verdict == "supported"]
+    assert not any(false.rstrip(".") in text for false in FALSE for text in supported)
+    assert misquoted(bot, answer) == []
+
+
+def test_true_and_false_sentences_of_a_reply_are_told_apart(
+    bot: Chatbot, written: Callable[[ScriptedLLM], Chatbot]
+) -> None:
+    """What the cited passage says is supported; what it does not say stands there as unsupported."""
+    number = next(at for at, passage in enumerate(bot.retrieve(RYDER, 6), 1) if "Patrick Ryder" in passage.text)
+    reply = f"The Pentagon's press secretary is Patrick Ryder [{number}]. He was born in Ohio in 1966 [{number}]."
+
+    answer = written(ScriptedLLM(script=[reply])).ask(RYDER)
+
+    assert [(claim.text, claim.verdict) for claim in answer.claims] == [
+        ("The Pentagon's press secretary is Patrick Ryder.", "supported"),
+        ("He was born in Ohio in 1966.", "unsupported"),
+    ]
+    assert "Brigadier General Patrick Ryder, the Pentagon's press secretary" in answer.claims[0].citations[0].quote
+    assert misquoted(bot, answer) == []
+
+
+def test_marker_that_points_nowhere_is_dropped(town: Store) -> None:
+    """No number beyond the passages reaches the reader, in the text or as a citation."""
+    answer = talk(town, f"{TRUE[0][:-1]} [7]. {TRUE[1][:-1]} [0].").ask("Who opened the archive?")
+
+    assert answer.text == f"{TRUE[0]} {TRUE[1]}"
+    assert [citation.quote for citation in answer.citations] == [TRUE[0], TRUE[1]]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Who won the World Cup in 2022?", "What is the capital of Peru?", "How much does a cinema ticket cost?"],
+)
+def test_what_is_absent_is_not_answered(bot: Chatbot, question: str) -> None:
+    """A question about something else gets "the documents do not say", no claims, and the nearest passages."""
+    answer = bot.ask(question)
+
+    assert (answer.abstained, answer.text, answer.claims) == (True, NOT_SAID, ())
+    assert answer.confidence < 0.5
+    assert 0 < len(answer.passages) <= 3
+
+
+def test_without_evidence_the_language_model_is_not_asked(written: Callable[[ScriptedLLM], Chatbot]) -> None:
+    """Abstaining is decided by the score before anything is written."""
+    llm = ScriptedLLM(script=[])
+
+    answer = written(llm).ask("Who won the World Cup in 2022?")
+
+    assert (answer.abstained, llm.prompts) == (True, [])
+
+
+def test_the_threshold_decides(town: Store) -> None:
+    """The same evidence is answered below its confidence and refused above it."""
+    question = "Who opened the archive?"
+    confidence = talk(town).ask(question).confidence
+
+    abstained = [talk(town, threshold=confidence + by).ask(question).abstained for by in (-0.001, 0.001)]
+
+    assert abstained == [False, True]
+
+
+@pytest.mark.parametrize("reply", [DECLINED, f"{DECLINED}. The archive opened in 1921.", "[1]", "..."])
+def test_it_abstains_when_the_model_declines(town: Store, reply: str) -> None:
+    """The agreed words, whatever follows them, or a reply without a sentence: an ordinary abstention."""
+    *growing, answer = talk(town, reply, threshold=0.01).stream("Who opened the archive?")
+
+    assert (answer.abstained, answer.text, answer.claims) == (True, NOT_SAID, ())
+    assert answer.confidence <= 0.01
+    assert not any(DECLINED[:3] in draft.text for draft in growing)
+
+
+def test_follow_up_finds_what_the_question_before_was_about(bot: Chatbot, answers: dict[str, Answer]) -> None:
+    """Without a language model "he" is found through the earlier question, and not without it."""
+    question = "What did he say?"
+
+    followed, alone = bot.ask(question, [Turn(RYDER, answers[RYDER])]), bot.ask(question)
+
+    assert "Ryder" in followed.text
+    assert "Ryder" not in alone.text
+
+
+def test_follow_up_is_asked_as_the_model_rewrites_it(
+    bot: Chatbot, answers: dict[str, Answer], written: Callable[[ScriptedLLM], Chatbot]
+) -> None:
+    """Passages are searched for the rewritten question, and the answer keeps the one that was asked."""
+    rewritten = "What did Patrick Ryder say about a spy station?"
+    llm = ScriptedLLM(script=[rewritten, "The department knew of no new kind of spy station."])
+
+    answer = written(llm).ask("What did he say?", [Turn(RYDER, answers[RYDER])])
+
+    assert answer.question == "What did he say?"
+    assert "Patrick Ryder, the Pentagon's press secretary, said" in llm.prompts[0]
+    assert f"Question: {rewritten}" in llm.prompts[1]
+    assert answer.passages == bot.retrieve(rewritten, 6)
+
+
+@pytest.mark.parametrize("question", ["", " \n\t"])
+@pytest.mark.parametrize("script", [[], ["Never asked for."]])
+def test_empty_question_is_not_answered(town: Store, question: str, script: Sequence[str]) -> None:
+    """Nothing asked, nothing found, nothing said."""
+    answer = talk(town, *script, threshold=0.01).ask(question)
+
+    assert (answer.abstained, answer.passages) == (True, ())
+
+
+def test_empty_index_is_not_an_error(tmp_path: Path) -> None:
+    """Over no documents at all there is an answer, and it is that they do not say."""
+    (tmp_path / "documents").mkdir()
+    settings = Settings(home=tmp_path / "home")
+    rag.ingest(tmp_path / "documents", settings)
+    bot = Chatbot(Store.open(settings), settings, encode=hash_encode)
+
+    answer = bot.ask("Who opened the archive?")
+
+    bot.close()
+    assert (answer.abstained, answer.text, answer.passages) == (True, NOT_SAID, ())
+
+
+def test_answer_grows_and_only_the_last_is_checked(town: Store) -> None:
+    """Each text begins with the one before; claims come with the last and never earlier."""
+    *growing, answer = talk(town, f"{TRUE[0][:-1]} [1]. {TRUE[2][:-1]} [1, 2].").stream("Who opened the archive?")
+
+    texts = [draft.text for draft in (*growing, answer)]
+    assert len(set(texts)) > 5
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    assert {draft.claims for draft in growing} == {()}
+    assert [claim.text for claim in answer.claims] == [TRUE[0], TRUE[2]]
+
+
+def test_without_a_language_model_the_answer_comes_whole(town: Store) -> None:
+    """There is nothing to wait for: the first answer is the last, and checked."""
+    (answer,) = talk(town).stream("Who opened the archive?")
+
+    assert TRUE[0] in answer.text
+    assert answer.claims
+
+
+def test_failing_language_model_is_a_model_error(town: Store) -> None:
+    """No half answer is passed off as a whole one."""
+    bot = Chatbot(town, Settings(answer_threshold=0), encode=hash_encode, llm=ScriptedLLM(script=[]))
+
+    with pytest.raises(ModelError, match="language model failed"):
+        bot.ask("Who opened the archive?")
+
+
+def test_threads_may_share_a_chatbot(town: Store) -> None:
+    """Eight questions at once get the answers that they get one after another."""
+    bot = talk(town)
+    questions = ["Who opened the archive?", "How many ships?", "Who repaired the crane?", "Where is the key?"] * 2
+
+    with ThreadPoolExecutor(8) as pool:
+        at_once = list(pool.map(bot.ask, questions))
+
+    assert at_once == [bot.ask(question) for question in questions]
+
+
+def test_unknown_document_is_named(town: Store) -> None:
+    """Asking for a document that is not in the index says which one."""
+    with pytest.raises(StoreError, match=r"'gone\.md'"):
+        talk(town).document("gone.md")
