@@ -23,7 +23,7 @@ from eval.dataset import Question
 from eval.run import Progress, converse
 from rag.answer.abstain import evidence, log_odds, weights
 
-_MOST = 400  # questions of one set; more add minutes and move no coefficient by a tenth
+_MOST = 200  # questions of one set; more add minutes and move no coefficient by a tenth
 _REGULARISATION = 1.0  # scikit-learn's C, on signs scaled to unit variance
 
 Weights = dict[str, float]
@@ -38,7 +38,7 @@ class Weighing:
 
 
 def weigh(questions: Path, home: Path, *, progress: Progress) -> list[Weighing]:
-    """The dev questions of a set, at most 400 drawn at random, asked of the index at `home`."""
+    """The dev questions of a set, at most 200 drawn at random, asked of the index at `home`."""
     asked = [question for question in dataset.read(questions) if question.split == "dev"]
     asked = random.Random(13).sample(asked, min(len(asked), _MOST))
     found = []

@@ -11,18 +11,22 @@ rag-over-documents[train]`; two cores take an hour for 25,000 examples.
 import argparse
 import json
 import random
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import AutoModel
 
-from rag import sentences
+from rag import Span, sentences
+from rag.index.catalog import Chunk
+from rag.index.lexical import LexicalIndex, terms
 from rag.models.embed import packaged_folder, packaged_tokenizer
 
 LENGTHS = (50, 200)  # tokens of a passage, drawn between the two: passages of all lengths come up when answering
@@ -65,8 +69,7 @@ class Reader(nn.Module):
 def examples(folder: Path, *, tokenizer: Any, draw: random.Random, most: int) -> Iterator[Example]:
     """The set's dev questions, at most so many, each with a passage around its gold; without gold, with any passage."""
     texts: dict[str, str] = {}
-    entries = [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-    asked = [entry for entry in entries if entry["split"] == "dev"]
+    asked = [entry for entry in _entries(folder) if entry["split"] == "dev"]
     draw.shuffle(asked)
     for entry in asked[:most]:
         document = entry["gold"][0]["document_id"] if entry["gold"] else entry.get("about", "")
@@ -79,8 +82,70 @@ def examples(folder: Path, *, tokenizer: Any, draw: random.Random, most: int) ->
             yield example
 
 
-def _example(entry: Mapping[str, Any], text: str, tokenizer: Any, draw: random.Random) -> Example | None:
+def hard_negatives(folder: Path, *, tokenizer: Any, draw: random.Random, most: int, each: int) -> Iterator[Example]:
+    """For each answerable dev question the passages of other documents that share most of its words, none an answer.
+
+    Passages that hold an accepted answer are left out: they may answer as well.
+    """
+    passages = [
+        (path.relative_to(folder / "documents").as_posix(), title, body, window)
+        for path in sorted((folder / "documents").rglob("*.txt"))
+        for title, body in [_parted(path.read_text(encoding="utf-8"))]
+        for window in _windows(body)
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        index = LexicalIndex(Path(place))
+        index.add(
+            Chunk(str(at), Span(name, *_ends(window)), body[slice(*_ends(window))], title, "", None, np.zeros(1))
+            for at, (name, title, body, window) in enumerate(passages)
+        )
+        asked = [entry for entry in _entries(folder) if entry["split"] == "dev" and entry["gold"]]
+        draw.shuffle(asked)
+        for entry in asked[:most]:
+            gold = {place["document_id"] for place in entry["gold"]}
+            found = [passages[int(at)] for at, _ in index.search(entry["question"], 4 * each)]
+            wrong = [item for item in found if item[0] not in gold and not _holds_answer(entry, item[2], item[3])]
+            for _, title, body, window in wrong[:each]:
+                answers = [False] * len(window)
+                example = _encode(
+                    entry["question"], title, body, window, answers, None, known=True, tokenizer=tokenizer
+                )
+                if example:
+                    yield example
+
+
+def _parted(text: str) -> tuple[str, str]:
     title, _, body = text.partition("\n\n")
+    return title, body
+
+
+def _windows(body: str) -> Iterator[list[tuple[int, int]]]:
+    """The body's sentences in runs of about 600 characters, as a chunk has them."""
+    window: list[tuple[int, int]] = []
+    for span in sentences.spans(body):
+        if window and span[1] - window[0][0] > 600:
+            yield window
+            window = []
+        window.append(span)
+    if window:
+        yield window
+
+
+def _ends(window: Spans) -> tuple[int, int]:
+    return window[0][0], window[-1][1]
+
+
+def _holds_answer(entry: Mapping[str, Any], body: str, window: Spans) -> bool:
+    said = set(terms(body[slice(*_ends(window))]))
+    return any(said.issuperset(terms(answer)) for answer in entry.get("accept", []))
+
+
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def _example(entry: Mapping[str, Any], text: str, tokenizer: Any, draw: random.Random) -> Example | None:
+    title, body = _parted(text)
     spans = sentences.spans(body)
     gold = [(at, at + len(g["quote"])) for g in entry["gold"] if (at := body.find(g["quote"])) >= 0]
     if entry["gold"] and not gold:
@@ -286,6 +351,8 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", type=Path, help="folders as `python -m eval convert` writes them")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most", type=int, default=20_000, help="questions of one set at most")
+    parser.add_argument("--hard", type=int, default=2, help="passages of other documents for each question")
+    parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--tokens", type=int, default=3000, help="tokens in a batch")
     parser.add_argument("--seed", type=int, default=13)
@@ -296,9 +363,13 @@ def main() -> None:
     found: list[Example] = []
     for folder in arguments.sets:
         of_set = list(examples(folder, tokenizer=tokenizer, draw=draw, most=arguments.most))
+        if arguments.hard:
+            of_set += hard_negatives(folder, tokenizer=tokenizer, draw=draw, most=arguments.most, each=arguments.hard)
         print(f"{folder}: {len(of_set)} examples, {sum(len(e.ids) for e in of_set)} tokens", flush=True)
         found += of_set
     model = Reader(packaged_folder())
+    if arguments.start:
+        model.load_state_dict(torch.load(arguments.start))
     train(model, found, rate=arguments.rate, tokens=arguments.tokens, draw=draw, save=arguments.out.with_suffix(".pt"))
     torch.save(model.state_dict(), arguments.out.with_suffix(".pt"))
     export(model, arguments.out)

@@ -12,7 +12,7 @@ from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
 from rag.models.reader import Read, Reader, Reading
-from rag.retrieve import Hit, passages, read_closely, rerank, retrieve
+from rag.retrieve import Hit, passages, read_closely, retrieve
 from rag.schema import Answer, Draft, Evidence, Passage, SourceDocument, Span, Turn, Weighed
 from rag.settings import Settings
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
 NOT_SAID = "The documents do not say."
+_LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each of its names would be looked up
 _NEAREST = 3  # passages shown with an answer that is none
 
 
@@ -52,7 +53,7 @@ class Chatbot:
 
     def retrieve(self, question: str, k: int = 10) -> tuple[Passage, ...]:
         """The `k` passages nearest to a question, best first."""
-        hits, _ = self._hits(question)
+        hits = self._hits(_plain(question))
         return passages(hits, self._store.catalog.document, k)
 
     def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
@@ -75,13 +76,13 @@ class Chatbot:
 
     def explain(self, question: str, history: Sequence[Turn] = ()) -> Evidence:
         """What the answer would be decided from: passages, each sentence weighed, and the confidence."""
-        meant = self._standalone(question, history)
-        hits, readings = self._hits(meant)
+        meant = _plain(self._standalone(question, history))
+        hits = self._hits(meant)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
         weighed = extract.rate(
             meant,
             found,
-            readings,
+            self._readings(meant, hits[: self._settings.read]),
             encode=self._encode,
             rarity=self._rarity,
             weights=abstain.weights()["sentence"],
@@ -102,19 +103,17 @@ class Chatbot:
         """The id of every document, in order."""
         return tuple(document_id for document_id, _, _ in self._store.catalog.documents())
 
-    def _hits(self, question: str) -> tuple[tuple[Hit, ...], dict[Span, Reading]]:
-        """Chunks for the question, best first, and what the reader made of each sentence of the first of them."""
-        if not question.strip():
-            return (), {}
-        hits = retrieve(self._store, self._encode, question, self._settings)
-        read = read_closely(hits[: self._settings.read], question, self._read)
-        readings = {
+    def _hits(self, question: str) -> tuple[Hit, ...]:
+        return retrieve(self._store, self._encode, question, self._settings) if question.strip() else ()
+
+    def _readings(self, question: str, hits: Sequence[Hit]) -> dict[Span, Reading]:
+        """What the reader makes of each sentence of the chunks, by its place in its document."""
+        return {
             Span(span.document_id, span.start + reading.start, span.start + reading.end): reading
-            for hit in hits
+            for hit, readings in zip(hits, read_closely(hits, question, self._read), strict=True)
             if (span := hit.chunk.span)
-            for reading in read.get(hit.chunk.id, ())
+            for reading in readings
         }
-        return rerank(hits, read, weight=abstain.weights()["passage"]["reader"]), readings
 
     def _standalone(self, question: str, history: Sequence[Turn]) -> str:
         if self._llm is None:
@@ -155,6 +154,11 @@ class Chatbot:
         """Inverse document frequency as BM25 has it (Robertson & Zaragoza, 2009), always positive."""
         present = self._store.document_frequency(term)
         return math.log(1 + (self._store.catalog.count()[1] - present + 0.5) / (present + 0.5))
+
+
+def _plain(question: str) -> str:
+    """The question as the models can take it: half characters become "?", and what is too long to be asked goes."""
+    return question[:_LONGEST_QUESTION].encode(errors="replace").decode()
 
 
 def _not_said(question: str, found: Sequence[Passage], confidence: float) -> Answer:

@@ -1,11 +1,11 @@
-"""Question → passages: dense and lexical candidates, one fused ranking, its first read closely, neighbours merged.
+"""Question → passages: dense and lexical candidates, one fused ranking, neighbours merged, near-duplicates once.
 
 This does not go through llama-index retrievers: importing them and its Chroma store costs 4.5 s of a cold question,
 and their dense score is exp(-distance), while fusion here needs the cosine itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,27 +59,15 @@ def fuse(
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
 
 
-def read_closely(hits: Sequence[Hit], question: str, read: Read) -> dict[str, tuple[Reading, ...]]:
-    """Chunk id → what the reader makes of each of its sentences."""
-    excerpts = [Excerpt(heading_of(hit.chunk), hit.chunk.text) for hit in hits]
-    return {hit.chunk.id: readings for hit, readings in zip(hits, read(question, excerpts), strict=True)}
+def read_closely(hits: Sequence[Hit], question: str, read: Read) -> list[tuple[Reading, ...]]:
+    """What the reader makes of each sentence of each chunk, in their order."""
+    return read(question, [Excerpt(heading_of(hit.chunk), hit.chunk.text) for hit in hits])
 
 
 def heading_of(chunk: Chunk) -> str:
     """The title of a chunk's document and the innermost heading that it stands under."""
     heading = chunk.heading.rpartition(" > ")[2]
     return f"{chunk.title}. {heading}" if heading and heading not in chunk.title else chunk.title
-
-
-def rerank(hits: Sequence[Hit], readings: Mapping[str, tuple[Reading, ...]], *, weight: float) -> tuple[Hit, ...]:
-    """The hits that were read by score + weight * the log-odds of their best sentence, then the others as they were."""
-    read = [hit for hit in hits if readings.get(hit.chunk.id)]
-    scored = [
-        replace(hit, score=hit.score + weight * max(reading.logit for reading in readings[hit.chunk.id]))
-        for hit in read
-    ]
-    others = [hit for hit in hits if not readings.get(hit.chunk.id)]
-    return (*sorted(scored, key=lambda hit: -hit.score), *others)
 
 
 def passages(
@@ -117,10 +105,12 @@ def _adjacent(group: Sequence[Hit], hit: Hit) -> bool:
 
 
 def _passage(group: Sequence[Hit], document: Callable[[str], SourceDocument | None]) -> Passage:
+    """All of the group's chunks as one; the best alone if the document was changed since they were found."""
     best = group[0]
     spans = [hit.chunk.span for hit in group]
     span = Span(best.chunk.span.document_id, min(span.start for span in spans), max(span.end for span in spans))
     source = document(span.document_id) if len(group) > 1 else None
-    text = source.text[span.start : span.end] if source else best.chunk.text
-    page = source.page_at(span.start) if source else best.chunk.page
-    return Passage(span, text, best.chunk.title, best.score, page)
+    if source is None or any(source.text[hit.chunk.span.start : hit.chunk.span.end] != hit.chunk.text for hit in group):
+        return Passage(best.chunk.span, best.chunk.text, best.chunk.title, best.score, best.chunk.page)
+    text = source.text[span.start : span.end]
+    return Passage(span, text, best.chunk.title, best.score, source.page_at(span.start))

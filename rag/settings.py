@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     # Retrieval
     candidates: Annotated[int, Field(ge=1, le=1000)] = 50  # chunks taken from each index before fusion
     lexical_weight: Annotated[float, Field(ge=0, le=10)] = 0.3  # cosine + weight * BM25 / best BM25 (SciFact, ClapNQ)
-    read: Annotated[int, Field(ge=0, le=200)] = 20  # chunks read closely for each question; 0.01 s each on two cores
+    read: Annotated[int, Field(ge=0, le=200)] = 12  # chunks read closely: about as many as the passages are made of
     passages: Annotated[int, Field(ge=1, le=50)] = 6  # passages an answer is made from
 
     # Answering

@@ -17,8 +17,9 @@ from rag.models.reader import Reading
 from rag.schema import Draft, Passage, Span, Weighed
 
 _FEWEST_WORDS = 4  # a shorter line is a label, not a sentence
-_MOST_SENTENCES = 40  # encoded for one question: 40 take about 0.3 s on two cores
+_MOST_SENTENCES = 30  # encoded for one question, those that the reader likes best
 _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|Both|Such)\b")
+_ENDS = re.compile(r"[.!?…。！？][\"'”’)\]」』]*$")
 _SAME = 0.6  # share of terms in common from which a second sentence adds nothing
 
 _UNREAD = -6.0  # log-odds of a sentence that the reader did not see
@@ -38,6 +39,8 @@ class Signs:
     terms: float  # rarity-weighted share of the question's terms that stand in the sentence
     around: float  # the same for the sentence with its title and passage
     names: float  # share of the question's names that stand in title or passage
+    named: float  # the same for the sentence alone
+    whole: float  # 1 if it ends as a sentence does: a title or label does not
     kind: float  # 1 if it holds the kind of thing asked for
 
 
@@ -63,13 +66,15 @@ def rate(
     found = [sentence for rank, passage in enumerate(passages, 1) for sentence in _sentences(passage, rank)]
     if not found:
         return []
+    unread = Reading(0, 0, _UNREAD, (0, 0), _UNREAD)
+    found.sort(key=lambda sentence: -readings.get(sentence.span, unread).logit)
     found = found[:_MOST_SENTENCES]
     vectors = encode([question, *(f"{sentence.context} {sentence.text}" for sentence in found)])
     likeness = (vectors[1:] @ vectors[0]).tolist()
     wanted = {term: rarity(term) for term in terms(question)}
     scored = []
     for sentence, like in zip(found, likeness, strict=True):
-        signs = asdict(_signs(question, sentence, like, wanted, readings.get(sentence.span)))
+        signs = asdict(_signs(question, sentence, like, wanted, readings.get(sentence.span, unread)))
         scored.append(Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights)))
     return sorted(scored, key=lambda sentence: -sentence.score)
 
@@ -102,7 +107,8 @@ def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
     found, before = [], ""
     for start, end in sentences.spans(passage.text):
         text = passage.text[start:end]
-        if not (sentences.is_heading(text) or text.endswith("?") or len(text.split()) < _FEWEST_WORDS):
+        label = sentences.is_heading(text) or text == passage.title or len(text.split()) < _FEWEST_WORDS
+        if not (label or text.endswith("?")):
             span = Span(passage.span.document_id, passage.span.start + start, passage.span.start + end)
             leans = before.endswith("?") or _LEANS.match(text)
             found.append(_Sentence(span, text, f"{passage.title}. {before if leans else ''}", passage, rank))
@@ -110,23 +116,28 @@ def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
     return found
 
 
-def _signs(
-    question: str, sentence: _Sentence, likeness: float, wanted: Mapping[str, float], reading: Reading | None
-) -> Signs:
+def _signs(question: str, sentence: _Sentence, likeness: float, wanted: Mapping[str, float], reading: Reading) -> Signs:
     around = f"{sentence.passage.title} {sentence.passage.text}"
     names = asked.names(question)
-    folded = around.casefold()
     return Signs(
-        reader=reading.logit if reading else _UNREAD,
-        words=reading.words_logit if reading else _UNREAD,
+        reader=reading.logit,
+        words=reading.words_logit,
         likeness=likeness,
         passage=sentence.passage.score,
         rank=1 / sentence.rank,
         terms=coverage(wanted, sentence.text),
         around=coverage(wanted, around),
-        names=sum(name.casefold() in folded for name in names) / len(names) if names else 1.0,
+        names=_share(names, around),
+        named=_share(names, sentence.text),
+        whole=float(bool(_ENDS.search(sentence.text))),
         kind=float(asked.could_answer(asked.kind_of_answer(question), sentence.text)),
     )
+
+
+def _share(names: Sequence[str], text: str) -> float:
+    """Share of the names that stand in the text; 1 when there is none."""
+    folded = text.casefold()
+    return sum(name.casefold() in folded for name in names) / len(names) if names else 1.0
 
 
 def _repeats(sentence: Weighed, other: Weighed) -> bool:

@@ -12,8 +12,7 @@ import tantivy
 
 from rag.index.catalog import Chunk
 
-_FIELDS = ("text", "heading", "title")
-_BOOSTS = {"text": 1.0, "heading": 0.5, "title": 0.5}
+_FIELD = "words"
 _MOST_TERMS = 64  # distinct terms of one question that are looked up
 _STOP_WORDS = """
     a about an and any are as at be been but by can could did do does for from had has have how i in is it its many me
@@ -37,13 +36,16 @@ _STOP_STEMS = frozenset(_analyzer().analyze(_STOP_WORDS))
 
 
 class LexicalIndex:
-    """BM25 over title, heading path and text (k1 1.2, b 0.75, Tantivy's own)."""
+    """BM25 over title, heading path and text as one field (k1 1.2, b 0.75, Tantivy's own).
+
+    Fields of their own with half the weight found less: recall@5 of the fused ranking .766 to .795 on the corpus's dev
+    questions, alike (.962) on 600 of SQuAD 2.0's.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         builder = tantivy.SchemaBuilder().add_text_field("id", stored=True, tokenizer_name="raw")
-        for field in _FIELDS:
-            builder.add_text_field(field, stored=False, tokenizer_name="chunk_words")
+        builder.add_text_field(_FIELD, stored=False, tokenizer_name="chunk_words")
         self._index = tantivy.Index(builder.build(), path=str(folder))
         self._index.register_tokenizer("chunk_words", _analyzer())
         self._index.config_reader(reload_policy="manual")
@@ -74,8 +76,8 @@ class LexicalIndex:
         return [(str(searcher.doc(address)["id"][0]), float(score)) for score, address in hits]
 
     def document_frequency(self, term: str) -> int:
-        """In how many chunks' texts a term (as `terms` gives it) stands."""
-        return self._index.searcher().doc_freq("text", term)
+        """In how many chunks, with what they stand under, a term (as `terms` gives it) is found."""
+        return self._index.searcher().doc_freq(_FIELD, term)
 
     def count(self) -> int:
         """How many chunks it holds."""
@@ -92,15 +94,11 @@ class LexicalIndex:
     def _query(self, question: str) -> tantivy.Query:
         schema = self._index.schema
         clauses = [
-            (
-                tantivy.Occur.Should,
-                tantivy.Query.boost_query(tantivy.Query.term_query(schema, field, term), _BOOSTS[field]),
-            )
+            (tantivy.Occur.Should, tantivy.Query.term_query(schema, _FIELD, term))
             for term in dict.fromkeys(terms(question)[:_MOST_TERMS])
-            for field in _FIELDS
         ]
         return tantivy.Query.boolean_query(clauses) if clauses else tantivy.Query.empty_query()
 
 
 def _document(chunk: Chunk) -> tantivy.Document:
-    return tantivy.Document(id=chunk.id, text=chunk.text, heading=chunk.heading, title=chunk.title)
+    return tantivy.Document(id=chunk.id, **{_FIELD: f"{chunk.title}\n{chunk.heading}\n{chunk.text}"})

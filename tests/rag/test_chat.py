@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from math import nextafter
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from rag import Answer, Chatbot, Settings, Turn
 from rag.answer.generate import DECLINED
 from rag.chat import NOT_SAID
 from rag.errors import ModelError, StoreError
+from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import question_encoder
+from rag.models.reader import Excerpt, Reader, Reading
+from rag.sentences import spans
 from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode
 
 TRUE = (
@@ -32,7 +36,10 @@ FALSE = (
 )
 DOCUMENTS = {
     "archive.md": f"# The archive\n\n{TRUE[0]} It holds letters. 🗝️ The key is kept at the lighthouse.\n",
-    "harbour.txt": f"{TRUE[1]}\r\n\r\nNo smoking near the crane.\r\nNo smoking near the crane.\r\n\r\n{TRUE[2]}\r\n",
+    "harbour.txt": (
+        f"The bell was cast  in Venice. {TRUE[1]}\r\n\r\n"
+        f"No smoking near the crane.\r\nNo smoking near the crane.\r\n\r\n{TRUE[2]}\r\n"
+    ),
 }
 WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})
 RYDER = "Who is the Pentagon's press secretary?"
@@ -67,15 +74,27 @@ def answers(bot: Chatbot) -> dict[str, Answer]:
 @pytest.fixture(scope="module")
 def written(sample_settings: Settings) -> Iterator[Callable[[ScriptedLLM], Chatbot]]:
     """The chatbot over the sample with a language model."""
-    store, encode = Store.open(sample_settings), question_encoder(sample_settings)
-    yield lambda llm: Chatbot(store, sample_settings, encode=encode, llm=llm)
+    store, encode, read = Store.open(sample_settings), question_encoder(sample_settings), Reader()
+    yield lambda llm: Chatbot(store, sample_settings, encode=encode, read=read, llm=llm)
     store.close()
 
 
+def read_words(question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+    """A reader without a model: a sentence answers the better, the more of the question's words it has."""
+    asked = set(terms(question))
+    return [
+        tuple(
+            Reading(start, end, len(asked & set(terms(excerpt.text[start:end]))) - 3.0, (start, end), 0.0)
+            for start, end in spans(excerpt.text)
+        )
+        for excerpt in excerpts
+    ]
+
+
 def talk(store: Store, *script: str, threshold: float = 0.0) -> Chatbot:
-    """A chatbot over the town that answers whatever is asked; with a language model if it is given replies."""
+    """A chatbot over an index, by words alone, that answers what it can; it writes if it is given replies to write."""
     llm = ScriptedLLM(script=list(script)) if script else None
-    return Chatbot(store, Settings(answer_threshold=threshold), encode=hash_encode, llm=llm)
+    return Chatbot(store, Settings(answer_threshold=threshold), encode=hash_encode, read=read_words, llm=llm)
 
 
 def misquoted(bot: Chatbot, answer: Answer) -> list[str]:
@@ -185,22 +204,23 @@ def test_without_evidence_the_language_model_is_not_asked(written: Callable[[Scr
 
 
 def test_the_threshold_decides(town: Store) -> None:
-    """The same evidence is answered below its confidence and refused above it."""
+    """The same evidence is answered at its own confidence and refused just above it."""
     question = "Who opened the archive?"
     confidence = talk(town).ask(question).confidence
 
-    abstained = [talk(town, threshold=confidence + by).ask(question).abstained for by in (-0.001, 0.001)]
+    thresholds = (confidence, nextafter(confidence, 1))
 
-    assert abstained == [False, True]
+    assert [talk(town, threshold=each).ask(question).abstained for each in thresholds] == [False, True]
 
 
 @pytest.mark.parametrize("reply", [DECLINED, f"{DECLINED}. The archive opened in 1921.", "[1]", "..."])
 def test_it_abstains_when_the_model_declines(town: Store, reply: str) -> None:
     """The agreed words, whatever follows them, or a reply without a sentence: an ordinary abstention."""
-    *growing, answer = talk(town, reply, threshold=0.01).stream("Who opened the archive?")
+    *growing, answer = talk(town, reply).stream("Who opened the archive?")
 
     assert (answer.abstained, answer.text, answer.claims) == (True, NOT_SAID, ())
-    assert answer.confidence <= 0.01
+    assert answer.confidence == 0  # not above the threshold
+    assert growing
     assert not any(DECLINED[:3] in draft.text for draft in growing)
 
 
@@ -243,7 +263,7 @@ def test_empty_index_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "documents").mkdir()
     settings = Settings(home=tmp_path / "home")
     rag.ingest(tmp_path / "documents", settings)
-    bot = Chatbot(Store.open(settings), settings, encode=hash_encode)
+    bot = talk(Store.open(settings), threshold=0.01)
 
     answer = bot.ask("Who opened the archive?")
 
@@ -272,10 +292,11 @@ def test_without_a_language_model_the_answer_comes_whole(town: Store) -> None:
 
 def test_failing_language_model_is_a_model_error(town: Store) -> None:
     """No half answer is passed off as a whole one."""
-    bot = Chatbot(town, Settings(answer_threshold=0), encode=hash_encode, llm=ScriptedLLM(script=[]))
+    bot = talk(town, TRUE[0])
+    bot.ask("Who opened the archive?")
 
     with pytest.raises(ModelError, match="language model failed"):
-        bot.ask("Who opened the archive?")
+        bot.ask("Who repaired the crane?")  # nothing is written down for it
 
 
 def test_threads_may_share_a_chatbot(town: Store) -> None:

@@ -15,7 +15,8 @@ from rag import Settings
 from rag.chunk import chunk_spans, word_starts
 from rag.index.catalog import Chunk
 from rag.index.store import Store
-from rag.retrieve import Hit, fuse, passages, retrieve
+from rag.models.reader import Excerpt, Reading
+from rag.retrieve import Hit, fuse, heading_of, passages, read_closely, retrieve
 from rag.schema import SourceDocument, Span
 from tests.conftest import CORPUS
 from tests.fakes import HashEmbedding, hash_encode
@@ -96,6 +97,43 @@ def vector(id_: str, *numbers: float) -> Chunk:
 def query() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """The question's vector."""
     return np.array([1.0, 0.0], dtype=np.float32)
+
+
+# Reading closely
+
+
+def reading(logit: float) -> Reading:
+    """What a reader makes of one sentence."""
+    return Reading(0, 1, logit, (0, 1), 0.0)
+
+
+def test_each_chunk_gets_its_own_readings() -> None:
+    """The reader is asked once for all, with what each chunk stands under."""
+    asked = []
+
+    def read(question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+        asked.append((question, list(excerpts)))
+        return [(reading(float(number)),) for number, _ in enumerate(excerpts)]
+
+    found = read_closely([sentence(0), sentence(1)], "Which?", read)
+
+    assert asked == [("Which?", [Excerpt("A", SENTENCES[0]), Excerpt("A", SENTENCES[1])])]
+    assert found == [(reading(0.0),), (reading(1.0),)]
+
+
+@pytest.mark.parametrize(
+    ("title", "heading", "expected"),
+    [
+        ("The visit", "", "The visit"),
+        ("The visit", "Monday > Talks", "The visit. Talks"),
+        ("The visit", "The visit", "The visit"),
+    ],
+)
+def test_chunk_stands_under_its_title_and_innermost_heading(title: str, heading: str, expected: str) -> None:
+    """A heading that the title says already is not said twice."""
+    chunk = Chunk("a", Span("a.md", 0, 1), "x", title, heading, None, np.zeros(2, dtype=np.float32))
+
+    assert heading_of(chunk) == expected
 
 
 # Passages

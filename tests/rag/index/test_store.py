@@ -6,7 +6,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,21 @@ def test_derived_indexes_catch_up_with_what_was_only_recorded(settings: Settings
     store.close()
 
 
+def test_chroma_is_marked_as_unfinished_while_it_is_written(settings: Settings, home: Path) -> None:
+    """A kill then has it built from nothing: hnswlib ends the process over a graph that is half written."""
+    seen: list[bool] = []
+    with writing(settings) as writer:
+        put(writer, "snow.md", *[f"Something of snow {number}." for number in range(1500)])
+        finishing = threading.Thread(target=finish, args=(writer, settings))
+        finishing.start()
+        while finishing.is_alive():
+            seen.append((home / "chroma.reached").exists())
+            time.sleep(0.001)
+
+    assert False in seen
+    assert (home / "chroma.reached").exists()
+
+
 def test_removed_words_weigh_nothing(settings: Settings, store: Store) -> None:
     """How rare a word is, is counted over what is there now."""
     assert store.document_frequency("bee") == 1
@@ -177,6 +194,7 @@ def test_index_for_other_settings_is_built_beside(settings: Settings, store: Sto
     with writing(other) as writer:
         assert [ids for _, ids in replaced_roots(writer)] == [list(TEXTS)]
         put(writer, "snow.md", "Something of snow.")
+        assert writer.catalog.chunk_ids().isdisjoint(store.catalog.chunk_ids())
         assert lexical(store, "bees") == ["bees.md"]
         finish(writer, other)
 
@@ -257,17 +275,37 @@ def test_derived_indexes_are_built_again(settings: Settings, home: Path, damage:
     store.close()
 
 
-def test_damaged_index_takes_a_change(settings: Settings, home: Path) -> None:
+@pytest.mark.parametrize("complete", [True, False], ids=["told by the writer", "told by the reader"])
+def test_damaged_index_takes_a_change(settings: Settings, home: Path, complete: bool) -> None:
     """The change does not hide the damage: everything is there afterwards, not only what is new."""
     emptied(home / "chroma")
     emptied(home / "lexical")
 
     with writing(settings) as writer:
         put(writer, "snow.md", "Something of snow.")
-        finish(writer, settings)
+        if complete:
+            finish(writer, settings)
 
     store = Store.open(settings)
     assert (lexical(store, "bees"), lexical(store, "snow"), store.whole()) == (["bees.md"], ["snow.md"], True)
+    store.close()
+
+
+def test_old_copy_of_a_derived_index_is_not_believed(settings: Settings, home: Path) -> None:
+    """What went since is no longer known, so it cannot be brought up to date: it is built from nothing."""
+    shutil.copytree(home, home.parent / "copy")
+    with writing(settings) as writer:
+        writer.catalog.remove(["bees.md"])
+        finish(writer, settings)
+        assert writer.catalog.removed_since(0) == []
+    for name in ("chroma", "lexical"):
+        shutil.rmtree(home / name)
+        shutil.copytree(home.parent / "copy" / name, home / name)
+        shutil.copy(home.parent / "copy" / f"{name}.reached", home)
+
+    store = Store.open(settings)
+
+    assert (lexical(store, "bees"), store.document_frequency("bee"), store.whole()) == ([], 0, True)
     store.close()
 
 
@@ -341,11 +379,15 @@ for number in range(20):
 """
 
 
-def put(store: Store, id_: str, text: str) -> None:
-    """A document of one chunk."""
+def put(store: Store, id_: str, *texts: str) -> None:
+    """A document with a chunk for each text."""
     root = store.catalog.root(Path("/documents"), whole=True)
-    chunk = NewChunk(0, len(text), "", hash_encode([text])[0])
-    store.catalog.put(SourceDocument(id_, "", None, text, ()), [chunk], root=root, sha256=text)
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    chunks = [
+        NewChunk(end - 1 - len(text), end - 1, "", vector)
+        for end, text, vector in zip(ends, texts, hash_encode(texts), strict=True)
+    ]
+    store.catalog.put(SourceDocument(id_, "", None, "\n".join(texts), ()), chunks, root=root, sha256=texts[0])
 
 
 def lexical(store: Store, question: str) -> list[str]:

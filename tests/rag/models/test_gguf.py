@@ -1,6 +1,6 @@
 """A real small language model, SmolLM2-135M, in this process and behind llama.cpp's own server.
 
-What it writes is often wrong, which is what these tests need: nothing here depends on its being right.
+What it writes is mostly wrong, which is what these tests need.
 """
 
 import re
@@ -17,14 +17,26 @@ import httpx
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
 
+import rag
 from rag import Answer, Chatbot, Claim, Settings
 from rag.errors import ModelError
+from rag.index.store import Store
 from rag.models.gguf import GgufLLM
 from rag.models.llm import language_model, replies
+from tests.fakes import LightEmbedding
 
 pytestmark = pytest.mark.slow  # loads a language model
 
-QUESTIONS = ("Who is the Pentagon's press secretary?", "When did Yellen visit Beijing?")
+VISITS = """# Visits to China in 2023
+
+Janet Yellen, the Secretary of the Treasury, was in Beijing from 6 to 9 July and met Li Qiang. John Kerry, the climate
+envoy, was in Beijing from 16 to 19 July and met Wang Yi. Gina Raimondo, the Secretary of Commerce, was in Shanghai on
+30 August and met Wang Wentao. None of them met Xi Jinping.
+"""
+QUESTIONS = (
+    "What was the Secretary of State doing in China?",  # it says what Yellen did, and that Kerry did what Raimondo did
+    "Who was in Beijing in July?",  # it invents a report
+)
 _SERVE = """
 import sys, xllamacpp
 parameters = xllamacpp.CommonParams()
@@ -66,21 +78,38 @@ def serving(weights: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.kill()
 
 
-def small(settings: Settings, **change: str) -> Settings:
-    """Settings that a model on two cores answers in seconds with."""
-    return settings.model_copy(
-        update={"passages": 2, "llm_reply": 60, "llm_context": 2048, "llm_timeout": 300.0, **change}
-    )
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of an index over one short document, for short replies to whatever is asked."""
+    folder = tmp_path_factory.mktemp("visits")
+    (folder / "visits.md").write_text(VISITS, encoding="utf-8")
+    settings = Settings(home=folder / "home", llm_reply=60, llm_context=2048, llm_timeout=300, answer_threshold=0)
+    rag.ingest(folder / "visits.md", settings, embedder=LightEmbedding(model_name="light"))
+    return settings
+
+
+@pytest.fixture(scope="module")
+def text(visits: Settings) -> str:
+    """The document as it was indexed."""
+    store = Store.open(visits)
+    document = store.catalog.document("visits.md")
+    store.close()
+    return document.text if document else ""
 
 
 @pytest.fixture(scope="module", params=["gguf", "openai-like"])
-def streams(request: pytest.FixtureRequest, sample_settings: Settings, weights: str) -> Iterator[list[list[Answer]]]:
+def streams(request: pytest.FixtureRequest, visits: Settings, weights: str) -> Iterator[list[list[Answer]]]:
     """How the answers to the questions grew, with the model in this process and on a server."""
     if request.param == "gguf":
-        yield told(small(sample_settings, llm="gguf", llm_model=weights))
+        yield told(visits.model_copy(update={"llm": "gguf", "llm_model": weights}))
     else:
         with serving(weights) as (url, _):
-            yield told(small(sample_settings, llm="openai-like", llm_url=url, llm_model="smollm2"))
+            yield told(served(visits, url))
+
+
+def served(settings: Settings, url: str) -> Settings:
+    """The settings with the model on a server."""
+    return settings.model_copy(update={"llm": "openai-like", "llm_url": url, "llm_model": "smollm2"})
 
 
 def told(settings: Settings) -> list[list[Answer]]:
@@ -92,17 +121,11 @@ def told(settings: Settings) -> list[list[Answer]]:
         bot.close()
 
 
-def words(pattern: str, text: str) -> set[str]:
-    """All matches in the text."""
-    return set(re.findall(pattern, text))
-
-
-def lacking(bot: Chatbot, claim: Claim) -> set[str]:
-    """The claim's figures and names that are neither in the words cited nor in a cited document's title and date."""
-    documents = [bot.document(citation.span.document_id) for citation in claim.citations]
-    cited = " ".join([*(item.quote for item in claim.citations), *(f"{each.title} {each.date}" for each in documents)])
-    names = words(r"(?<!^)\b[A-Z][a-z]{3,}", claim.text) - words(r"[A-Z][a-z]+", cited)
-    return (words(r"[0-9]+", claim.text) - words(r"[0-9]+", cited)) | names
+def lacking(claim: Claim) -> set[str]:
+    """The claim's figures and names that are neither in the words it cites nor in the document's title."""
+    cited = " ".join(["Visits to China in 2023", *(citation.quote for citation in claim.citations)])
+    said = re.findall(r"[0-9]+|(?<!^)\b[A-Z][a-z]+", claim.text)
+    return {word.lower() for word in said} - set(re.findall(r"\w+", cited.lower()))
 
 
 def test_answer_comes_in_pieces(streams: list[list[Answer]]) -> None:
@@ -115,27 +138,26 @@ def test_answer_comes_in_pieces(streams: list[list[Answer]]) -> None:
         assert answer.claims
 
 
-def test_every_quote_stands_at_its_place(bot: Chatbot, streams: list[list[Answer]]) -> None:
+def test_every_quote_stands_at_its_place(streams: list[list[Answer]], text: str) -> None:
     """Whatever the model writes, a quote is the slice of the document that its span names."""
     citations = [citation for *_, answer in streams for citation in answer.citations]
 
     assert citations
-    for item in citations:
-        assert bot.document(item.span.document_id).text[item.span.start : item.span.end] == item.quote
+    assert all(text[citation.span.start : citation.span.end] == citation.quote for citation in citations)
 
 
-def test_nothing_is_called_supported_that_the_cited_words_lack(bot: Chatbot, streams: list[list[Answer]]) -> None:
-    """A supported sentence has no figure and no name beyond those of the words it cites."""
+def test_nothing_is_called_supported_that_the_cited_words_lack(streams: list[list[Answer]]) -> None:
+    """A supported sentence has no figure and no name beyond those of the words it cites; others are told apart."""
     claims = [claim for *_, answer in streams for claim in answer.claims]
 
-    assert claims
-    assert [lacking(bot, claim) for claim in claims if claim.verdict == "supported" and lacking(bot, claim)] == []
+    assert {claim.verdict for claim in claims} >= {"supported", "unsupported"}
+    assert [claim.text for claim in claims if claim.verdict == "supported" and lacking(claim)] == []
 
 
-def test_server_that_is_killed_leaves_no_answer(sample_settings: Settings, weights: str) -> None:
+def test_server_that_is_killed_leaves_no_answer(visits: Settings, weights: str) -> None:
     """A process that dies while it writes is a model error, and so is asking it again."""
     with serving(weights) as (url, process):
-        bot = Chatbot.open(small(sample_settings, llm="openai-like", llm_url=url, llm_model="smollm2"))
+        bot = Chatbot.open(served(visits, url))
         growing = bot.stream(QUESTIONS[0])
         first = next(growing)
         process.kill()
@@ -183,7 +205,7 @@ def test_model_stops_writing_when_nobody_reads(weights: str) -> None:
     model = GgufLLM.load(Path(weights), context_window=2048, max_tokens=1500, timeout=120)
     before = set(threading.enumerate())
 
-    growing = replies(model, "You write long lists.", "Write the numbers from 1 to 1000.")
+    growing = replies(model, "You write novels.", "Write a long story about a lighthouse.")
     next(growing)
     (writer,) = set(threading.enumerate()) - before
     growing.close()  # type: ignore[attr-defined]  # an iterator to its callers, a generator here
