@@ -96,7 +96,15 @@ def hard_negatives(folder: Path, *, tokenizer: Any, draw: random.Random, most: i
     with tempfile.TemporaryDirectory() as place:
         index = LexicalIndex(Path(place))
         index.add(
-            Chunk(str(at), Span(name, *_ends(window)), body[slice(*_ends(window))], title, "", None, np.zeros(1))
+            Chunk(
+                str(at),
+                Span(name, *_ends(window)),
+                body[slice(*_ends(window))],
+                title,
+                "",
+                None,
+                np.zeros(1, dtype=np.float32),
+            )
             for at, (name, title, body, window) in enumerate(passages)
         )
         asked = [entry for entry in _entries(folder) if entry["split"] == "dev" and entry["gold"]]

@@ -11,7 +11,7 @@ import rag
 from rag import Chatbot, Settings, Turn
 from rag.api import application
 from rag.index.store import Store
-from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode
+from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode, read_words
 
 QUESTION = "When did China cut off military channels?"
 FOLLOW_UP = "When did they resume?"
@@ -93,7 +93,7 @@ def test_search_is_the_passages(client: TestClient, bot: Chatbot) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_document_is_found_by_any_id(odd: Store, name: str) -> None:
     """Folders, spaces, and what has a meaning in an address may stand in an id."""
-    client = TestClient(application(Chatbot(odd, Settings(), encode=hash_encode)))
+    client = TestClient(application(Chatbot(odd, Settings(), encode=hash_encode, read=read_words)))
 
     told = client.get(f"/api/documents/{quote(name)}").json()
 
@@ -153,7 +153,7 @@ def test_broken_json_is_told(client: TestClient) -> None:
 def test_a_failing_language_model_is_told(bot: Chatbot, sample_settings: Settings) -> None:
     """An error of ours is one line with status 503, and the next question may do better."""
     silent_then_fine = ScriptedLLM(script=["", "Beijing cut off the channels in August 2022 [1]."])
-    talker = Chatbot(bot._store, sample_settings, encode=bot._encode, llm=silent_then_fine)
+    talker = Chatbot(bot._store, sample_settings, encode=bot._encode, read=bot._read, llm=silent_then_fine)
     client = TestClient(application(talker))
 
     failed = client.post("/api/ask", json={"question": QUESTION})
