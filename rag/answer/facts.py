@@ -90,6 +90,8 @@ def contradict(claim: Facts, cited: Facts) -> bool:
     stands = {(word, denied): _stands(word, cited) for word, denied in claim.words}
     if any(found and denied not in found for (_, denied), found in stands.items()):
         return True
+    if not any(denied for _, denied in claim.words):  # "was rejected in April" denies without a word in its reach
+        return claim.denies and not cited.denies
     return claim.denies and not any(denied and found for (_, denied), found in stands.items())
 
 
