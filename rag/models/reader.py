@@ -15,7 +15,8 @@ from rag.models.embed import check, packaged_tokenizer
 
 _SHA256 = "f342771d0a8b24d45ee34ffca7f16a3c6ca1d864fbaf2b0ccfd48d85f448a8e0"
 _MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
-_MOST_QUESTION = 400  # characters, about 100 tokens: what is left of the window is for the passage
+_MOST_QUESTION = 100  # tokens: what is left of the window is for the passage
+_LONGEST = 1000  # characters of a question at most
 _BATCH = 16  # passages in one run
 _LONGEST_WORDS = 30  # tokens of an answer's words at most
 
@@ -54,11 +55,11 @@ class Reader:
             options.log_severity_level = 3
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._tokenizer = packaged_tokenizer()
-        self._tokenizer.enable_truncation(_MOST_TOKENS, strategy="only_second")
+        self._tokenizer.enable_truncation(_MOST_TOKENS, strategy="longest_first")
 
     def __call__(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
         """The readings of each passage, in the order of its sentences; what lies beyond the window is left out."""
-        asked = question[:_MOST_QUESTION]
+        asked = self._cut(question)
         found: list[tuple[Reading, ...]] = [()] * len(excerpts)
         order = sorted(range(len(excerpts)), key=lambda at: len(excerpts[at].text))
         for begin in range(0, len(order), _BATCH):
@@ -66,6 +67,11 @@ class Reader:
             for at, readings in zip(batch, self._read(asked, [excerpts[at] for at in batch]), strict=True):
                 found[at] = readings
         return found
+
+    def _cut(self, question: str) -> str:
+        """The question's first tokens."""
+        places = self._tokenizer.encode(question[:_LONGEST], add_special_tokens=False).offsets[:_MOST_QUESTION]
+        return question[: places[-1][1]] if places else ""
 
     def _read(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
         heads = [f"{excerpt.title}. " if excerpt.title else "" for excerpt in excerpts]
