@@ -1,5 +1,6 @@
 """A GGUF file run in this process by llama.cpp, as a llama-index LLM; imports llama-index."""
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,6 +114,10 @@ def _server(path: Path, context_window: int) -> Any:
     parameters.n_ctx = context_window
     parameters.n_parallel = 1
     parameters.verbosity = 0
+    # One core is left to others. llama.cpp's threads wait for each other at every step: with two of them on two cores
+    # of which another program used one, 60 words of SmolLM2 took 12 to 66 s, with one thread 1.3 s.
+    threads = max((os.cpu_count() or 2) - 1, 1)
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     # xllamacpp 2026.10 opens an HTTP port on loopback even when it is only called in process: a free one, and
     # locked with a key that nobody is told.
     parameters.port = 0

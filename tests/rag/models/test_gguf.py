@@ -42,6 +42,7 @@ import sys, xllamacpp
 parameters = xllamacpp.CommonParams()
 parameters.model.path = sys.argv[1]
 parameters.n_ctx, parameters.n_parallel, parameters.port, parameters.verbosity = 2048, 1, 0, 0
+parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1  # more would wait for a busy core
 server = xllamacpp.Server(parameters)
 print(server.listening_address, flush=True)
 sys.stdin.read()
