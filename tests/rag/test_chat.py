@@ -185,7 +185,7 @@ def test_what_is_absent_is_not_answered(bot: Chatbot, question: str) -> None:
     answer = bot.ask(question)
 
     assert (answer.abstained, answer.text, answer.claims) == (True, NOT_SAID, ())
-    assert answer.confidence < 0.5
+    assert answer.confidence < Settings().answer_threshold
     assert 0 < len(answer.passages) <= 3
 
 
