@@ -105,6 +105,12 @@ DIALECTS = (
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers here are reached directly, whatever proxy the machine has."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 @contextmanager
 def serving(respond: Respond) -> Iterator[Server]:
     """A server that answers each request in one way, for as long as the block lasts."""
@@ -293,7 +299,7 @@ def test_address_that_is_none(dialect: Dialect, url: str) -> None:
 
 @every_dialect
 def test_server_that_answers_with_an_error(dialect: Dialect) -> None:
-    """Its status and its own words are shown."""
+    """Its status and its own words are shown, and it is not asked again."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(500)
@@ -302,6 +308,7 @@ def test_server_that_answers_with_an_error(dialect: Dialect) -> None:
 
     with serving(respond) as server, pytest.raises(ModelError, match=r"answered HTTP 500: .*out of memory"):
         list(texts(settings(dialect, server)))
+    assert len(server.asked) == 1
 
 
 @every_dialect
