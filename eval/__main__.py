@@ -44,8 +44,8 @@ def anchor(
 
 @app.command()
 def convert(
-    form: Annotated[str, typer.Argument(metavar="FORMAT", help="squad2, clapnq or beir.")],
-    source: Annotated[Path, typer.Argument(help="The set's own file, also gzip-ed.")],
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="squad2, clapnq, qamr or beir.")],
+    source: Annotated[Path, typer.Argument(help="The set's own file, also gzip-ed; of qamr, its folder.")],
     folder: Annotated[Path, typer.Argument(help="Where documents/ and questions.jsonl go; what is there stays.")],
 ) -> None:
     """Make a public question set into a folder of documents and a question set."""

@@ -38,7 +38,7 @@ def main(
     baseline = report.load(against) if against else None
     chosen = choose(dataset.read(questions), split)
     settings = settings_at(home)
-    with closing(rag.Chatbot.open(settings)) as bot, _bar(len(chosen)) as advance:
+    with closing(rag.Chatbot.open(settings)) as bot, _bar() as advance:
         dataset.check(chosen, bot.document)
         results = run(bot, chosen, settings=settings, progress=advance).to_dict()
     written = save(results, out)
@@ -72,7 +72,7 @@ def fit_weights(sets: Sequence[tuple[Path, Path]], out: Path) -> None:
     """Fit the weights of the answering stage on (questions, home) pairs and write them; see `eval.fit`."""
     weighings = {}
     for questions, home in sets:
-        with _bar(0) as advance:
+        with _bar() as advance:
             weighings[questions.parent.name] = fit.weigh(questions, home, progress=advance)
     out.write_text(json.dumps(fit.fit(weighings), indent=1) + "\n", encoding="utf-8")
 
@@ -108,8 +108,8 @@ def show(results: report.Run, baseline: report.Run | None, console: Console) -> 
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Progress]:
+def _bar() -> Iterator[Progress]:
     """A progress bar on stderr, gone when done, so that stdout holds the figures alone."""
     with ProgressBar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Asking", total=total)
+        task = bar.add_task("Asking", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

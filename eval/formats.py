@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval import dataset
 from eval.dataset import DatasetError, Entry, Split
 from eval.metrics import words
 
@@ -42,8 +43,8 @@ def convert(name: str, source: Path, folder: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{paragraph.title}\n\n{paragraph.text}\n", encoding="utf-8")
         entries += paragraph.entries
-    with (folder / "questions.jsonl").open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+    questions = folder / "questions.jsonl"
+    dataset.write([*(dataset.entries(questions) if questions.exists() else ()), *entries], questions)
     return len(entries)
 
 
@@ -68,7 +69,7 @@ def clapnq(source: Path) -> Iterator[Paragraph]:
 
     Rosenthal et al., 2024, arXiv:2404.02103.
     """
-    for number, line in enumerate(_read(source).splitlines(), 1):
+    for number, line in enumerate(_lines(source), 1):
         row = json.loads(line)
         (passage, *_) = row["passages"]
         name = f"{_UNSAFE.sub('-', passage['title'])[:60]}-{row['id'].strip('-')}.txt"
@@ -78,7 +79,7 @@ def clapnq(source: Path) -> Iterator[Paragraph]:
 
 def beir(source: Path) -> Iterator[Paragraph]:
     """The passages of a BEIR corpus.jsonl, without questions: to be found beside those of another set."""
-    for line in _read(source).splitlines():
+    for line in _lines(source):
         row = json.loads(line)
         text = " ".join(row["text"].split())
         if text:
@@ -91,20 +92,20 @@ def qamr(source: Path) -> Iterator[Paragraph]:
     Michael et al., Crowdsourcing Question-Answer Meaning Representations, NAACL 2018. A question is taken once, and
     only if a validator gave the answer that its writer gave.
     """
-    rows = (line.split("\t") for line in _read(source / "sentences.tsv.gz").splitlines())
-    words = {key: text.split(" ") for key, text in rows}
+    rows = (line.split("\t") for line in _lines(source / "sentences.tsv.gz"))
+    tokens = {key: text.split(" ") for key, text in rows}
     asked: dict[str, dict[str, list[int]]] = {}
     for name in ("dev.tsv.gz", "test.tsv.gz"):
-        for line in _read(source / name).splitlines():
+        for line in _lines(source / name):
             key, _, _, _, _, question, answer, *validators = line.split("\t")
             if any(answer == validator.partition(":")[2] for validator in validators):
                 asked.setdefault(key, {}).setdefault(question, [int(at) for at in answer.split()])
     articles: dict[str, list[str]] = {}
-    for key in sorted(words, key=lambda key: [int(part) for part in key.split(":")[2:]]):
+    for key in sorted(tokens, key=lambda key: [int(part) for part in key.split(":")[2:]]):
         articles.setdefault(":".join(key.split(":")[:3]), []).append(key)
     for article, keys in articles.items():
         name = f"{article.split(':')[2]}.txt"
-        lines = {key: _joined(words[key]) for key in keys}
+        lines = {key: _joined(tokens[key]) for key in keys}
         entries = [
             _qamr_entry(f"{key}/{number}", question, lines[key], answer, name)
             for key in keys
@@ -149,18 +150,16 @@ def _qamr_entry(
     key: str, question: str, line: tuple[str, list[tuple[int, int]]], answer: Sequence[int], document_id: str
 ) -> Entry:
     text, places = line
-    words = text[places[min(answer)][0] : places[max(answer)][1]]
+    answered = text[places[min(answer)][0] : places[max(answer)][1]]
+    common = {"id": key, "kind": "single_fact", "split": "dev", "question": question}
     gold = [{"document_id": document_id, "quote": text}]
-    return {
-        "id": key, "kind": "single_fact", "split": "dev", "question": question,
-        "reference": words, "accept": [words], "gold": gold,
-    }  # fmt: skip
+    return {**common, "reference": answered, "accept": [answered], "gold": gold}
 
 
-def _joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """Words of the Penn Treebank as a sentence is written, and the place of each in it."""
     text, places = "", list[tuple[int, int]]()
-    for word in words:
+    for word in tokens:
         plain = _TREEBANK.get(word, word)
         glue = not text or _NO_SPACE_BEFORE.match(word) or text.endswith(("(", "[", "$", "“"))
         text += "" if glue else " "
@@ -174,6 +173,10 @@ def _sentence_around(text: str, start: int, end: int) -> str:
     before = max(text.rfind(stop, 0, start) for stop in (". ", "? ", "! "))
     after = text.find(". ", end)
     return text[before + 2 if before >= 0 else 0 : after + 1 if after >= 0 else len(text)].strip()
+
+
+def _lines(source: Path) -> Iterator[str]:
+    return (line for line in _read(source).split("\n") if line)  # not splitlines: JSON may hold U+2028 as it is
 
 
 def _read(source: Path) -> str:

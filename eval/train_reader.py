@@ -4,12 +4,11 @@
     python eval/train_reader.py sets/qamr sets/squad2 sets/clapnq --out reader.onnx
 
 The packaged MiniLM reads question and passage together; one linear layer gives each token three logits: the answer's
-first token, its last, and "this sentence answers". Only the `dev` half of each set is read. Needs `pip install
-rag-over-documents[train]`; two cores take an hour for 25,000 examples.
+first token, its last, and "this sentence answers". Only the `dev` half of each set is read. Needs `pip install -e
+'.[train]'`; one busy core took 37 minutes for 1.8 million tokens.
 """
 
 import argparse
-import json
 import random
 import tempfile
 import time
@@ -24,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import AutoModel
 
+from eval.dataset import entries
+from eval.metrics import covers
 from rag import Span, sentences
 from rag.index.catalog import Chunk
 from rag.index.lexical import LexicalIndex, terms
@@ -55,7 +56,7 @@ class Reader(nn.Module):
         super().__init__()
         self.encoder = AutoModel.from_pretrained(str(folder), attn_implementation="eager")
         self.head = nn.Linear(self.encoder.config.hidden_size, 3)
-        for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:FROZEN]):  # trains a third faster
+        for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:FROZEN]):
             part.requires_grad_(False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ class Reader(nn.Module):
 def examples(folder: Path, *, tokenizer: Any, draw: random.Random, most: int) -> Iterator[Example]:
     """The set's dev questions, at most so many, each with a passage around its gold; without gold, with any passage."""
     texts: dict[str, str] = {}
-    asked = [entry for entry in _entries(folder) if entry["split"] == "dev"]
+    asked = [entry for entry in entries(folder / "questions.jsonl") if entry["split"] == "dev"]
     draw.shuffle(asked)
     for entry in asked[:most]:
         document = entry["gold"][0]["document_id"] if entry["gold"] else entry.get("about", "")
@@ -107,7 +108,7 @@ def hard_negatives(folder: Path, *, tokenizer: Any, draw: random.Random, most: i
             )
             for at, (name, title, body, window) in enumerate(passages)
         )
-        asked = [entry for entry in _entries(folder) if entry["split"] == "dev" and entry["gold"]]
+        asked = [entry for entry in entries(folder / "questions.jsonl") if entry["split"] == "dev" and entry["gold"]]
         draw.shuffle(asked)
         for entry in asked[:most]:
             gold = {place["document_id"] for place in entry["gold"]}
@@ -148,22 +149,18 @@ def _holds_answer(entry: Mapping[str, Any], body: str, window: Spans) -> bool:
     return any(said.issuperset(terms(answer)) for answer in entry.get("accept", []))
 
 
-def _entries(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
 def _example(entry: Mapping[str, Any], text: str, tokenizer: Any, draw: random.Random) -> Example | None:
     title, body = _parted(text)
     spans = sentences.spans(body)
-    gold = [(at, at + len(g["quote"])) for g in entry["gold"] if (at := body.find(g["quote"])) >= 0]
+    gold = [Span("-", at, at + len(g["quote"])) for g in entry["gold"] if (at := body.find(g["quote"])) >= 0]
     if entry["gold"] and not gold:
         return None
-    answering = [any(_covers(span, place) for place in gold) for span in spans]
+    answering = [any(covers(Span("-", *span), place) for place in gold) for span in spans]
     if gold and not any(answering):
         return None
     # One in six answerable questions meets a passage without its answer: the neighbours are the hardest to tell apart.
     hide = bool(gold) and len(spans) > 3 and draw.random() < 1 / 6
-    chosen = _window(spans, [not a for a in answering] if hide else answering, body, tokenizer, draw, hide)
+    chosen = _window(spans, [not a for a in answering] if hide else answering, draw, hide)
     if not chosen:
         return None
     answer = None if hide or not gold else _answer_span(entry, body, gold[0])
@@ -171,35 +168,22 @@ def _example(entry: Mapping[str, Any], text: str, tokenizer: Any, draw: random.R
         entry["question"],
         title,
         body,
-        chosen,
-        [not hide and a for a in _pick(answering, spans, chosen)],
+        spans[chosen.start : chosen.stop],
+        [not hide and answering[at] for at in chosen],
         answer,
         known=hide or not gold or answer is not None,
         tokenizer=tokenizer,
     )
 
 
-def _covers(span: tuple[int, int], place: tuple[int, int]) -> bool:
-    """True if the two share at least half of the shorter."""
-    shared = min(span[1], place[1]) - max(span[0], place[0])
-    return shared > 0.5 * min(span[1] - span[0], place[1] - place[0])
-
-
-def _pick(flags: Sequence[bool], spans: Spans, chosen: Spans) -> list[bool]:
-    of = dict(zip(spans, flags, strict=True))
-    return [of[span] for span in chosen]
-
-
-def _window(
-    spans: Spans, wanted: Sequence[bool], body: str, tokenizer: Any, draw: random.Random, hide: bool
-) -> list[tuple[int, int]]:
+def _window(spans: Spans, wanted: Sequence[bool], draw: random.Random, hide: bool) -> range:
     """Neighbouring sentences of a random length in tokens, around a wanted one; where hidden, without the others."""
     starts = [at for at, want in enumerate(wanted) if want] or list(range(len(spans)))
     if not starts:
-        return []
+        return range(0)
     budget = draw.randint(*LENGTHS)
     low = high = draw.choice(starts)
-    sizes = [len(body[start:end]) // 5 + 1 for start, end in spans]  # about a token to five characters
+    sizes = [(end - start) // 5 + 1 for start, end in spans]  # about a token to five characters
     used = sizes[low]
     sides = [True, True]
     while any(sides) and used < budget:
@@ -210,12 +194,12 @@ def _window(
             continue
         used += sizes[at]
         low, high = (at, high) if left else (low, at)
-    return list(spans[low : high + 1])
+    return range(low, high + 1)
 
 
-def _answer_span(entry: Mapping[str, Any], body: str, gold: tuple[int, int]) -> tuple[int, int] | None:
+def _answer_span(entry: Mapping[str, Any], body: str, gold: Span) -> tuple[int, int] | None:
     for answer in entry.get("accept", []):
-        at = body.find(answer, *gold) if isinstance(answer, str) else -1
+        at = body.find(answer, gold.start, gold.end) if isinstance(answer, str) else -1
         if at >= 0:
             return at, at + len(answer)
     return None

@@ -108,10 +108,10 @@ class Chatbot:
 
     def _readings(self, question: str, hits: Sequence[Hit]) -> dict[Span, Reading]:
         """What the reader makes of each sentence of the chunks, by its place in its document."""
+        spans = [hit.chunk.span for hit in hits]
         return {
             Span(span.document_id, span.start + reading.start, span.start + reading.end): reading
-            for hit, readings in zip(hits, read_closely(hits, question, self._read), strict=True)
-            if (span := hit.chunk.span)
+            for span, readings in zip(spans, read_closely(hits, question, self._read), strict=True)
             for reading in readings
         }
 

@@ -123,16 +123,6 @@ class Evidence:
     facts: Mapping[str, float]  # what the confidence is computed from; empty where nothing was found
     confidence: float  # probability, 0 to 1, that the documents answer
 
-    def to_dict(self) -> dict[str, Any]:
-        """The evidence as plain JSON values, spans flattened to document_id, start, end."""
-        return {
-            "question": self.question,
-            "confidence": self.confidence,
-            "facts": dict(self.facts),
-            "sentences": [{**_flat(sentence), "signs": dict(sentence.signs)} for sentence in self.sentences],
-            "passages": [passage.to_dict() for passage in self.passages],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -177,6 +167,6 @@ class IngestReport:
         return asdict(self)
 
 
-def _flat(value: Passage | Citation | Weighed) -> dict[str, Any]:
+def _flat(value: Passage | Citation) -> dict[str, Any]:
     fields = asdict(value)
     return {**fields.pop("span"), **fields}

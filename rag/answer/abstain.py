@@ -30,7 +30,7 @@ def evidence(best: Sequence[Weighed], *, unknown: float) -> dict[str, float]:
         "best": first.score,
         "second": best[1].score if len(best) > 1 else first.score - 5.0,
         **{f"most {name}": max(sentence.signs[name] for sentence in top) for name in ("reader", "words", "likeness")},
-        **{name: first.signs[name] for name in first.signs},
+        **first.signs,
         "unknown": unknown,
     }
 

