@@ -179,10 +179,7 @@ def test_marker_that_points_nowhere_is_dropped(town: Store) -> None:
 @pytest.mark.parametrize(
     "question",
     [
-        pytest.param(
-            "Who won the World Cup in 2022?",
-            marks=pytest.mark.xfail(reason="known: its year and common words look like evidence"),
-        ),
+        "Who won the World Cup in 2022?",
         "What is the capital of Peru?",
         "How much does a cinema ticket cost?",
     ],

@@ -98,7 +98,14 @@ def is_here(host: str) -> bool:
 def serving(*arguments: object) -> Iterator["subprocess.Popen[str]"]:
     """`rag serve` as a process of its own, ended at the latest with the block."""
     command = [sys.executable, "-m", "rag", "serve", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that starts the tests in the background has Ctrl-C ignored, and what is ignored is inherited
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         try:
             yield process
         finally:

@@ -768,11 +768,13 @@ class FolderAndIndex(RuleBasedStateMachine):
         store.close()
 
     def check_words(self) -> None:
-        """How often a word stands is counted over the files as they are, and so is what stands in each vector."""
+        """Words, those of titles and headings too, are counted over the files as they are, and so is each vector made."""
         contents = [content for _, all_ in self.readable().values() for content in all_]
         store = Store.open(self.place.settings)
         chunks = list(store.catalog.added_since(0))
-        standing = Counter(term for chunk in chunks for term in set(terms(chunk.text)))
+        standing = Counter(
+            term for chunk in chunks for term in set(terms(f"{chunk.title}\n{chunk.heading}\n{chunk.text}"))
+        )
         assert {term: store.document_frequency(term) for term in ("bee", "honey", "rain", "wall")} == {
             term: standing[term] for term in ("bee", "honey", "rain", "wall")
         }
