@@ -768,7 +768,7 @@ class FolderAndIndex(RuleBasedStateMachine):
         store.close()
 
     def check_words(self) -> None:
-        """Words, those of titles and headings too, are counted over the files as they are, and so is each vector made."""
+        """Words, also of titles and headings, are counted over the files as they are, and the vectors are theirs."""
         contents = [content for _, all_ in self.readable().values() for content in all_]
         store = Store.open(self.place.settings)
         chunks = list(store.catalog.added_since(0))
