@@ -1,4 +1,4 @@
-from eval.command import QUESTIONS, SplitChoice, anchor, anchor_or_drop, fit_weights, main
+from eval.command import QUESTIONS, SplitChoice, anchor, anchor_or_drop, fit_weights, main, measure_speed
 from eval.formats import convert
 
-__all__ = ["QUESTIONS", "SplitChoice", "anchor", "anchor_or_drop", "convert", "fit_weights", "main"]
+__all__ = ["QUESTIONS", "SplitChoice", "anchor", "anchor_or_drop", "convert", "fit_weights", "main", "measure_speed"]

@@ -65,9 +65,18 @@ def fit(
     Console().print(f"Written: {out}", markup=False, soft_wrap=True)
 
 
+@app.command()
+def speed(
+    folder: Annotated[Path, typer.Argument(help="Folder to ingest; its index is thrown away.")],
+    rounds: Annotated[int, typer.Option(min=1, help="How often; the median is printed last.")] = 3,
+) -> None:
+    """Measure the ingest of a folder against the bare embedder on the same chunks."""
+    eval.measure_speed(folder, rounds, Console())
+
+
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
-    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["--help"])
+    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["speed"], ["--help"])
     try:
         app(arguments if named else ["run", *arguments], prog_name="python -m eval")
     except rag.RagError as error:

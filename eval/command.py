@@ -1,6 +1,7 @@
 """The evaluation as a person runs it: read, check, ask, write, show. `rag eval` and `python -m eval` are this."""
 
 import json
+import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 import rag
-from eval import dataset, fit, report
+from eval import dataset, fit, report, speed
 from eval.dataset import Question
 from eval.run import Progress, run
 
@@ -75,6 +76,18 @@ def fit_weights(sets: Sequence[tuple[Path, Path]], out: Path) -> None:
         with _bar() as advance:
             weighings[questions.parent.name] = fit.weigh(questions, home, progress=advance)
     out.write_text(json.dumps(fit.fit(weighings), indent=1) + "\n", encoding="utf-8")
+
+
+def measure_speed(folder: Path, rounds: int, console: Console) -> None:
+    """Print, round by round, the chunks per second of an ingest and of the bare embedder, and the median ratio."""
+    ratios = []
+    for taken in speed.measure(folder, rounds=rounds):
+        ratios.append(taken.ratio)
+        console.print(
+            f"{taken.chunks} chunks: ingest {taken.chunks / taken.ingesting:.1f}/s,"
+            f" bare encode {taken.chunks / taken.encoding:.1f}/s, ratio {taken.ratio:.2f}"
+        )
+    console.print(f"median ratio {statistics.median(ratios):.2f}")
 
 
 def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question, ...]:

@@ -1,7 +1,7 @@
 """`Chatbot`: a question, in its conversation, becomes an answer whose every sentence shows what it stands on."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 from rag import question as asked
@@ -64,7 +64,7 @@ class Chatbot:
     def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Answer]:
         """The answer while it grows: each extends the last, and only the final one has claims and is checked."""
         evidence = self.explain(question, history)
-        if evidence.confidence < self._settings.answer_threshold:
+        if not evidence.passages or evidence.confidence < self._settings.answer_threshold:
             yield _not_said(question, evidence.passages, evidence.confidence)
         elif self._llm is None:
             chosen = extract.choose(
@@ -76,7 +76,7 @@ class Chatbot:
 
     def explain(self, question: str, history: Sequence[Turn] = ()) -> Evidence:
         """What the answer would be decided from: passages, each sentence weighed, and the confidence."""
-        meant = _plain(self._standalone(question, history))
+        meant = _plain(self._standalone(question, history)) if question.strip() else ""
         hits = self._hits(meant)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
         weighed = extract.rate(
@@ -132,15 +132,21 @@ class Chatbot:
         ):
             yield Answer(question, generate.readable(reply), (), found, False, confidence)
         drafts, _ = generate.drafts(reply, found)
-        if generate.declined(reply) or not drafts:
-            yield _not_said(question, found, min(confidence, self._settings.answer_threshold))
-        else:
-            yield self._checked(question, drafts, evidence)
+        if generate.declined(reply):
+            drafts = ()
+        yield self._checked(question, drafts, evidence)
 
     def _checked(self, question: str, drafts: Sequence[Draft], evidence: Evidence) -> Answer:
-        claims = verify(drafts, self.document, evidence.passages, self._encode)
+        """The drafts as an answer; none when nothing was drafted, or all its documents have changed meanwhile."""
+        sources = {passage.span.document_id: None for passage in evidence.passages}
+        documents = {id_: source for id_ in sources if (source := self._store.catalog.document(id_))}
+        found = tuple(passage for passage in evidence.passages if _stands(passage, documents))
+        drafts = [standing for draft in drafts if (standing := _without_changed(draft, found))]
+        if not drafts:
+            return _not_said(question, found, min(evidence.confidence, self._settings.answer_threshold))
+        claims = verify(drafts, documents.__getitem__, found, self._encode)
         text = " ".join(claim.text for claim in claims)
-        return Answer(question, text, claims, evidence.passages, False, evidence.confidence)
+        return Answer(question, text, claims, found, False, evidence.confidence)
 
     def _facts(self, question: str, weighed: Sequence[Weighed]) -> dict[str, float]:
         names = asked.names(question)
@@ -159,6 +165,22 @@ class Chatbot:
 def _plain(question: str) -> str:
     """The question as the models can take it: half characters become "?", and what is too long to be asked goes."""
     return question[:_LONGEST_QUESTION].encode(errors="replace").decode()
+
+
+def _stands(passage: Passage, documents: Mapping[str, SourceDocument]) -> bool:
+    """True if the passage's words are still where they were found."""
+    span = passage.span
+    return span.document_id in documents and documents[span.document_id].text[span.start : span.end] == passage.text
+
+
+def _without_changed(draft: Draft, found: Sequence[Passage]) -> Draft | None:
+    """The draft with those of its sources that lie in the passages; None when it had some and has none left."""
+    sources = tuple(span for span in draft.sources if any(_inside(span, passage.span) for passage in found))
+    return Draft(draft.text, sources) if sources or not draft.sources else None
+
+
+def _inside(span: Span, outer: Span) -> bool:
+    return span.document_id == outer.document_id and outer.start <= span.start and span.end <= outer.end
 
 
 def _not_said(question: str, found: Sequence[Passage], confidence: float) -> Answer:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]  # files done, files in all, the file just finished
 
-_BATCH = 60_000  # characters embedded together: enough to sort by length, little enough to lose on a kill
+_BATCH = 100_000  # characters embedded together: 5 s to lose on a kill; at 60_000 padding took 5 % of the speed
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as examples
 
 import rag
 from rag import Chatbot, Settings
@@ -21,6 +22,9 @@ SAMPLE = (
     "military-channels.docx",
     "visits-2023.csv",
 )
+
+examples.register_profile("busy", deadline=None)  # two busy cores miss the default of 200 ms
+examples.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from rag import prompts
 from rag.errors import ConfigError, ModelError
 from rag.models.llm import replies
 from rag.schema import Draft, Passage, Turn
-from rag.sentences import spans
+from rag.sentences import is_heading, spans
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
@@ -29,10 +29,15 @@ _MARKER = re.compile(
 )
 _NUMBERS = re.compile(r"([0-9]+)(?:\s*[–-]\s*([0-9]+))?")
 _OPEN_MARKER = re.compile(r"[ \t]*[\[(【]\^?[0-9,;–\s-]*$")
-_THINKING = re.compile(r"\A.*</think>|<think>.*", re.DOTALL)  # some servers leave it in the text, or only its end
+_THINKING = re.compile(
+    r"<think>.*?(?:</think>|\Z)|\A(?:(?!<think>).)*</think>", re.DOTALL
+)  # some servers leave it in the text, or only its end
 _DECLINED = re.compile(r"(?:\b(?i:not_in_passages)\b|\bNOT IN PASSAGES\b)\.?")
+_DECLINING = re.compile(rf"\b(?:{'|'.join(prompts.NOT_IN_PASSAGES[:at] for at in range(1, 16))})\Z")
 _ITEM = re.compile(r"\A(?:[-*•]|[0-9]{1,2}[.)])\s+")
 _TAG = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
+_ECHOED = re.compile(r"<\s*/?\s*passage[^>\n]*>?", re.IGNORECASE)  # small models copy what stands around a passage
+_OPEN_TAG = re.compile(r"<[\s/a-z]*\Z", re.IGNORECASE)
 
 
 def stream(llm: "LLM", question: str, passages: Sequence[Passage], *, window: int, reply: int) -> Iterator[str]:
@@ -73,7 +78,7 @@ def prompt(question: str, passages: Sequence[Passage], *, room: int) -> str:
 def drafts(reply: str, passages: Sequence[Passage]) -> tuple[tuple[Draft, ...], int]:
     """The reply's sentences without markers, each with the passages it names; and how many markers named none."""
     text, markers = _parted(_DECLINED.sub(" ", _spoken(reply)))
-    sentences = [(start, end) for start, end in spans(text) if any(letter.isalnum() for letter in text[start:end])]
+    sentences = [(start, end) for start, end in spans(text) if _says_something(text[start:end])]
     named: dict[int, list[int]] = {at: [] for at in range(len(sentences))}
     lost = 0
     for position, numbers in markers:
@@ -93,11 +98,9 @@ def drafts(reply: str, passages: Sequence[Passage]) -> tuple[tuple[Draft, ...], 
 
 def readable(reply: str) -> str:
     """The reply without markers, thoughts or the words of declining: what to show while it is being written."""
-    spoken = _spoken(reply).strip()
-    if DECLINED.startswith(spoken):  # still being written
-        return ""
-    text, _ = _parted(_DECLINED.sub(" ", spoken))
-    return _OPEN_MARKER.sub("", text).strip()
+    text, _ = _parted(_DECLINED.sub(" ", _spoken(reply)))
+    text = _OPEN_TAG.sub("", _OPEN_MARKER.sub("", text))
+    return text[: len(text) - _begun(text)].strip()
 
 
 def declined(reply: str) -> bool:
@@ -136,7 +139,19 @@ def _tokens(text: str) -> int:
 
 
 def _spoken(reply: str) -> str:
-    return _THINKING.sub("", reply)
+    """The reply without thoughts and without the tags of passages."""
+    return _ECHOED.sub("", _THINKING.sub("", reply))
+
+
+def _begun(text: str) -> int:
+    """How many characters at the end of the text may be the words of declining, still being written."""
+    found = _DECLINING.search(text)
+    return len(found[0]) if found else 0
+
+
+def _says_something(sentence: str) -> bool:
+    """False for a heading that a model has copied, and for stops alone."""
+    return any(letter.isalnum() for letter in sentence) and not is_heading(sentence)
 
 
 def _parted(reply: str) -> tuple[str, list[tuple[int, list[int]]]]:

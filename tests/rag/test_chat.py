@@ -257,6 +257,57 @@ def test_empty_question_is_not_answered(town: Store, question: str, script: Sequ
     assert (answer.abstained, answer.passages) == (True, ())
 
 
+def test_empty_question_in_a_conversation_is_not_the_last_one_again(town: Store) -> None:
+    """A follow-up of nothing is nothing, also where the model would be asked to rewrite it."""
+    asked = Turn("Who opened the archive?", talk(town).ask("Who opened the archive?"))
+
+    for bot in (talk(town, threshold=0.0), talk(town, "Never asked for.", threshold=0.0)):
+        answer = bot.ask(" \n", [asked])
+        assert (answer.abstained, answer.text, answer.passages) == (True, NOT_SAID, ())
+
+
+def test_words_of_no_sentence_are_no_answer(tmp_path: Path) -> None:
+    """Where only headings were found there is nothing to say, even if everything is to be answered."""
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "list.md").write_text("# Archive\n\n## Archive keepers\n")
+    settings = Settings(home=tmp_path / "home")
+    rag.ingest(tmp_path / "documents", settings, embedder=HashEmbedding(model_name="hash"))
+    bot = talk(Store.open(settings))
+
+    answer = bot.ask("Who keeps the archive?")
+
+    bot.close()
+    assert answer.passages
+    assert (answer.abstained, answer.text) == (True, NOT_SAID)
+
+
+@pytest.mark.parametrize("change", ["removed", "changed"])
+def test_document_that_changes_during_an_answer_is_not_cited(tmp_path: Path, change: str) -> None:
+    """The model's sentence stays only if it names a passage that still stands; the answer is given all the same."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name, text in DOCUMENTS.items():
+        (folder / name).write_text(text)
+    settings = Settings(home=tmp_path / "home")
+    embedder = HashEmbedding(model_name="hash")
+    rag.ingest(folder, settings, embedder=embedder)
+    bot = talk(Store.open(settings), f"{TRUE[0]} [1] {TRUE[2]} [2]")
+
+    growing = bot.stream("Who opened the archive, and who repaired the harbour crane?")
+    first = next(growing)
+    if change == "removed":
+        (folder / "archive.md").unlink()
+    else:
+        (folder / "archive.md").write_text("# The archive\n\nIt burnt down. " + TRUE[0])
+    rag.ingest(folder, settings, embedder=embedder)
+    *_, answer = growing
+
+    bot.close()
+    assert {passage.span.document_id for passage in first.passages} == {"archive.md", "harbour.txt"}
+    assert [claim.text for claim in answer.claims] == [TRUE[2]]
+    assert {passage.span.document_id for passage in answer.passages} == {"harbour.txt"}
+
+
 def test_empty_index_is_not_an_error(tmp_path: Path) -> None:
     """Over no documents at all there is an answer, and it is that they do not say."""
     (tmp_path / "documents").mkdir()

@@ -143,6 +143,30 @@ def test_declining_is_never_shown() -> None:
     assert {generate.readable(whole[:length]) for length in range(len(whole) + 1)} == {""}
 
 
+@pytest.mark.parametrize("before", ["Xi spoke. ", "**", '"', ""])
+@pytest.mark.parametrize(
+    "late", [f"{generate.DECLINED}.", "<think>no</think>", '<passage number="1" title="A">', "</passage>"]
+)
+def test_nothing_shown_is_taken_back(before: str, late: str) -> None:
+    """While the agreed words, a thought or a copied tag are being written, what is shown stays as it was."""
+    shown = {generate.readable((before + late)[:length]) for length in range(len(before), len(before + late) + 1)}
+
+    assert len(shown) == 1
+
+
+def test_name_that_ends_like_the_agreed_words_is_shown() -> None:
+    """Only a whole word can be the start of the agreed ones."""
+    assert generate.readable("Xi spoke at the UN") == "Xi spoke at the UN"
+
+
+def test_copied_passage_is_shown_without_its_tags() -> None:
+    """A small model that repeats its prompt is read as far as it says something; headings are no sentences."""
+    reply = '<passage number="2" title="Title 2">\n# The visit\nXi spoke. [2]\n</passage>'
+
+    assert bound(reply) == [("Xi spoke.", ["2.md"])]
+    assert "passage" not in generate.readable(reply)
+
+
 def test_an_answer_that_mentions_passages_is_not_declined() -> None:
     """Only the agreed words decline."""
     assert not generate.declined("The figure is not in passages of 2022. [1]")

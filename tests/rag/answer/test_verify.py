@@ -111,6 +111,15 @@ def test_changed_number_name_or_denial_is_unsupported(text: str) -> None:
     assert checked(text).verdict == "unsupported"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Yes.", "The answer is:", "The article is correct.", "Blinken landed and the reply to your question is this."],
+)
+def test_what_claims_nothing_is_never_supported(text: str) -> None:
+    """A sentence about the answer, or one of few words from the source, is not carried by meaning alone."""
+    assert checked(text).verdict != "supported"
+
+
 def test_two_sentences_are_cited_when_both_are_needed() -> None:
     """The pronoun's sentence and the one that names whom it means, in the document's order."""
     claim = checked("Swidan's appeal was rejected in April.")
@@ -186,12 +195,12 @@ def test_quotes_are_exact(texts: list[str], start: int, length: int) -> None:
 
 @pytest.mark.slow
 def test_measured_set_is_judged_as_the_docstring_says() -> None:
-    """With the packaged model 51 of 58 true claims are supported, and none of the 118 others."""
+    """With the packaged model 50 of 58 true claims are supported, and none of the 118 others."""
     rows: list[dict[str, Any]] = [json.loads(line) for line in CLAIMS.read_text(encoding="utf-8").splitlines()]
 
     verdicts = [(kind, _verdict(row["passage"], text)) for row in rows for kind in _KINDS for text in row[kind]]
 
-    assert sum(pair == ("true", "supported") for pair in verdicts) >= 51
+    assert sum(pair == ("true", "supported") for pair in verdicts) >= 50
     assert [pair for pair in verdicts if pair[0] != "true" and pair[1] == "supported"] == []
     assert sum(kind != "true" for kind, _ in verdicts) == 118
 

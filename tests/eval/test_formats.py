@@ -1,0 +1,131 @@
+"""What public question sets become: documents, questions about them, and quotes that stand in them."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval import dataset
+from eval.formats import convert
+
+SQUAD = {
+    "data": [
+        {
+            "title": f"Place_{number}",
+            "paragraphs": [
+                {
+                    "context": "Rome is old. It has\nseven hills. It has a river.",
+                    "qas": [
+                        {
+                            "id": f"{number}-a",
+                            "question": " How many hills? ",
+                            "answers": [
+                                {"text": "seven", "answer_start": 20},
+                                {"text": "seven hills", "answer_start": 20},
+                            ],
+                        },
+                        {"id": f"{number}-b", "question": "Who built it?", "answers": []},
+                        {"id": f"{number}-c", "question": "What?", "answers": [{"text": "the", "answer_start": 0}]},
+                    ],
+                }
+            ],
+        }
+        for number in (1, 2)
+    ]
+}
+
+
+def converted(form: str, source: Path, folder: Path) -> tuple[dict[str, str], Sequence[dict[str, Any]]]:
+    """The documents by name and the questions that a set becomes."""
+    count = convert(form, source, folder)
+    documents = {
+        path.relative_to(folder / "documents").as_posix(): path.read_text(encoding="utf-8")
+        for path in (folder / "documents").rglob("*.txt")
+    }
+    entries = list(dataset.entries(folder / "questions.jsonl"))
+    assert count == len(entries)
+    return documents, entries
+
+
+def quotes(entry: dict[str, Any]) -> list[str]:
+    """The words that answer a question."""
+    return [place["quote"] for place in entry["gold"]]
+
+
+def test_squad_paragraph_is_a_document(tmp_path: Path) -> None:
+    """Each answer's sentence is gold, every annotator's words are accepted, and an answer without words is left out."""
+    source = tmp_path / "dev.json.gz"
+    source.write_bytes(gzip.compress(json.dumps(SQUAD).encode()))
+
+    documents, entries = converted("squad2", source, tmp_path / "set")
+
+    assert documents["Place_1/001.txt"] == "Place 1\n\nRome is old. It has seven hills. It has a river.\n"
+    assert [entry["id"] for entry in entries] == ["1-a", "1-b", "2-a", "2-b"]
+    assert [entry["split"] for entry in entries] == ["dev", "dev", "test", "test"]
+    assert entries[0]["question"] == "How many hills?"
+    assert quotes(entries[0]) == ["It has seven hills."]
+    assert entries[0]["accept"] == ["seven", "seven hills"]
+    assert (entries[1]["kind"], entries[1]["gold"], entries[1]["about"]) == ("unanswerable", [], "Place_1/001.txt")
+
+
+def test_clapnq_sentences_are_gold(tmp_path: Path) -> None:
+    """The sentences that the answer was written from, and odd lines are test; no answer is an unanswerable question."""
+    rows = [
+        {
+            "id": f"-{number}",
+            "input": "What grows there?",
+            "passages": [{"title": "A / B", "sentences": ["Rice  grows.", "Tea grows.", "It rains."]}],
+            "output": [{"answer": answer, "selected_sentences": ["Rice  grows.", "Tea grows."] if answer else []}],
+        }
+        for number, answer in ((1, "Rice and tea."), (2, ""))
+    ]
+    source = tmp_path / "clapnq.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    documents, entries = converted("clapnq", source, tmp_path / "set")
+
+    assert documents["A-B-1.txt"] == "A / B\n\nRice grows. Tea grows. It rains.\n"
+    assert [entry["split"] for entry in entries] == ["test", "dev"]
+    assert quotes(entries[0]) == ["Rice grows.", "Tea grows."]
+    assert entries[1]["kind"] == "unanswerable"
+
+
+def test_qamr_sentences_are_written_as_prose(tmp_path: Path) -> None:
+    """Tokens become a sentence, the answer is a slice of it, and only what a validator confirmed is asked."""
+    source = tmp_path / "qamr"
+    source.mkdir()
+    (source / "sentences.tsv.gz").write_bytes(gzip.compress(b"Wiki:x:7:0:0\tHe -LRB- Lee -RRB- did n't sing .\n"))
+    asked = "Wiki:x:7:0:0\t0\t0\tw\tt\tWho sang not ?\t2\tv:2\nWiki:x:7:0:0\t0\t0\tw\tt\tWhat ?\t5\tv:2\n"
+    for name in ("dev.tsv.gz", "test.tsv.gz"):
+        (source / name).write_bytes(gzip.compress(asked.encode() if name.startswith("dev") else b""))
+
+    documents, entries = converted("qamr", source, tmp_path / "set")
+
+    assert documents == {"7.txt": "\n\nHe (Lee) didn't sing.\n"}
+    assert [(entry["question"], entry["reference"]) for entry in entries] == [("Who sang not ?", "Lee")]
+
+
+def test_beir_passages_are_documents_without_questions(tmp_path: Path) -> None:
+    """They stand beside another set's documents, whose questions stay."""
+    (tmp_path / "squad.json").write_text(json.dumps(SQUAD), encoding="utf-8")
+    rows = [{"_id": "a/1", "title": "", "text": "One  line."}, {"_id": "b", "title": "B", "text": " "}]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    convert("squad2", tmp_path / "squad.json", tmp_path / "set")
+
+    added = convert("beir", tmp_path / "corpus.jsonl", tmp_path / "set")
+
+    assert added == 0
+    assert (tmp_path / "set" / "documents" / "a-1.txt").read_text(encoding="utf-8") == "a/1\n\nOne line.\n"
+    assert not (tmp_path / "set" / "documents" / "b.txt").exists()
+    assert len(dataset.entries(tmp_path / "set" / "questions.jsonl")) == 4
+
+
+def test_unknown_format_and_missing_file_are_named(tmp_path: Path) -> None:
+    """The error tells which formats there are, or which file is not there."""
+    with pytest.raises(dataset.DatasetError, match="squad2, clapnq, qamr, beir"):
+        convert("squad3", tmp_path, tmp_path)
+    with pytest.raises(dataset.DatasetError, match=r"gone\.json"):
+        convert("squad2", tmp_path / "gone.json", tmp_path)
