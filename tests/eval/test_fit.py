@@ -3,8 +3,6 @@
 import random
 from dataclasses import replace
 
-import pytest
-
 import rag
 from eval.dataset import Gold, Question
 from eval.fit import Weighing, fit
