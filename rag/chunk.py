@@ -38,13 +38,14 @@ class Chunker(TransformComponent):
     def _chunks(self, document: BaseNode) -> Iterator[TextNode]:
         text = document.get_content()
         title = str(document.metadata.get("title", ""))
+        named = bool(document.metadata.get("named"))  # by its file: then a move would change what was embedded
         for start, end, heading in chunk_spans(text, size=self.size, token_starts=self.token_starts):
             yield TextNode(
                 text=text[start:end],
                 start_char_idx=start,
                 end_char_idx=end,
                 metadata={"document_id": document.node_id, "title": title, "heading": heading},
-                excluded_embed_metadata_keys=["document_id"] + ([] if heading else ["heading"]),
+                excluded_embed_metadata_keys=["document_id", *(["title"] * named), *([] if heading else ["heading"])],
                 metadata_template="{value}",
                 text_template="{metadata_str}\n{content}",
             )

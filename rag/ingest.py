@@ -2,16 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rag.errors import ConfigError, LoadError
-from rag.index.catalog import NewChunk, Root
+from rag.index.catalog import NewChunk, Root, Stamp
 from rag.index.store import Store, finish, replaced_roots, writing
 from rag.schema import IngestReport, SourceDocument
 from rag.settings import Settings
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.ingestion import IngestionPipeline
     from llama_index.core.schema import Document
+
+_SETTLED = 2 * 10**9  # nanoseconds: file systems with the coarsest clock count in two seconds
 
 Progress = Callable[[int, int, str], None]  # files done, files in all, the file just finished
 
@@ -31,6 +35,7 @@ class _File:
     document_id: str
     path: Path
     sha256: str
+    stamp: Stamp
 
 
 @dataclass(slots=True)
@@ -109,15 +114,13 @@ class _Run:
         self._settings = settings
         self._progress = progress or (lambda done, total, name: None)
         self._embedder = embedder
-        self._renamed: dict[str, str] = {}  # new id → old id, of documents whose title changes with their name
+        self._done = self._total = 0  # files of the folder at hand
 
     def sync(self, root: Root, paths: Sequence[Path] | None) -> None:
         """Bring one folder up to date: all of it, or only the files named."""
         if paths is None:
             self.tally.moved += self._store.catalog.adopt(root)
-        found = list(
-            self._hashed(root, paths if paths is not None else _walk(root.path, self._settings.home.resolve()))
-        )
+        found = list(self._found(root, paths if paths is not None else _walk(root.path, self._settings.home.resolve())))
         known = self._store.catalog.known(root)
         asked = known.keys() & {_id(root, path) for path in paths} if paths is not None else known.keys()
         absent = asked - {file.document_id for file in found}
@@ -125,36 +128,61 @@ class _Run:
         self.tally.unchanged += len(found) - len(fresh)
         fresh = self._move(fresh, known, absent)
         self._store.catalog.remove(absent)
-        done = len(found) - len(fresh)
-        for file, document, chunks in self._read(fresh, root):
-            done += 1
-            if document is not None:
-                self._store.catalog.put(document, chunks, root=root, sha256=file.sha256)
-                if old := self._renamed.get(file.document_id):
-                    self.tally.moved.append((old, file.document_id))
-                else:
-                    (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
-            elif file.document_id in known:  # what it said is no longer there to be cited
-                self._store.catalog.remove([file.document_id])
-                self.tally.removed.append(file.document_id)
-            self._progress(done, len(found), file.document_id)
+        self._done, self._total = len(found) - len(fresh), len(found)
+        once, again = _parted(fresh)  # what is there twice is embedded once, so the second comes after the first
+        for part in (once, again):
+            for file, document, chunks in self._read(self._copied(part, root, known)):
+                if document is not None:
+                    self._store.catalog.put(
+                        _source(document),
+                        chunks,
+                        root=root,
+                        sha256=file.sha256,
+                        stamp=file.stamp,
+                        named=document.metadata["named"],
+                    )
+                    self._tell(file, known)
+                    continue
+                if file.document_id in known:  # what it said is no longer there to be cited
+                    self._store.catalog.remove([file.document_id])
+                    self.tally.removed.append(file.document_id)
+                self._advance(file)
         self.tally.removed += absent - {old for old, _ in self.tally.moved}
 
-    def _hashed(self, root: Root, paths: Iterable[Path]) -> Iterator[_File]:
-        taken = self._store.catalog.known()
-        mine = self._store.catalog.known(root)
+    def _tell(self, file: _File, known: Mapping[str, str]) -> None:
+        (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
+        self._advance(file)
+
+    def _advance(self, file: _File) -> None:
+        self._done += 1
+        self._progress(self._done, self._total, file.document_id)
+
+    def _found(self, root: Root, paths: Iterable[Path]) -> Iterator[_File]:
+        """Each file with the hash of its content; one that is listed as it was when it was read is not read again."""
+        catalog = self._store.catalog
+        taken, mine, stamps = catalog.known(), catalog.known(root), catalog.stamps(root)
+        touched = {}
+        now = time.time_ns()
         for path in paths:
             document_id = _id(root, path)
             try:
+                stamp = _stamp(path, now)
+                if stamp.modified and stamps.get(document_id) == stamp:
+                    yield _File(document_id, path, mine[document_id], stamp)
+                    continue
                 _expect_file(path, root.path)
                 if document_id in taken and document_id not in mine:
                     raise LoadError("a document of another ingested folder has this name; rename one of the two")
                 with path.open("rb") as file:
-                    yield _File(document_id, path, hashlib.file_digest(file, "sha256").hexdigest())
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                if mine.get(document_id) == sha256 and stamps[document_id] != stamp:
+                    touched[document_id] = stamp
+                yield _File(document_id, path, sha256, stamp)
             except (LoadError, OSError) as error:
                 self._skip(document_id.encode(errors="replace").decode(), error)
+        catalog.restamp(touched)
 
-    def _move(self, fresh: list[_File], known: dict[str, str], absent: set[str]) -> list[_File]:
+    def _move(self, fresh: list[_File], known: Mapping[str, str], absent: set[str]) -> list[_File]:
         """Rename documents whose file has a new path and the old content; the files that are left to read."""
         left = []
         by_content = {_content(known[document_id], document_id): document_id for document_id in sorted(absent)}
@@ -164,28 +192,25 @@ class _Run:
             if old is None:
                 left.append(file)
                 continue
-            if not self._keeps_title(file, old):
-                self._renamed[file.document_id] = old
-                left.append(file)
-                continue
-            self._store.catalog.move(old, file.document_id)
+            self._store.catalog.move(old, file.document_id, title=_title_of(file), stamp=file.stamp)
             absent.discard(old)
             self.tally.moved.append((old, file.document_id))
         return left
 
-    def _keeps_title(self, file: _File, old: str) -> bool:
-        """False where a document is titled by its file's name, which is embedded with every chunk."""
-        from rag.load import load
+    def _copied(self, fresh: Iterable[_File], root: Root, known: Mapping[str, str]) -> Iterator[_File]:
+        """Take over what other documents of the same content have; the files that are left to read."""
+        for file in fresh:
+            content = _content(file.sha256, file.document_id)
+            same = (
+                id_ for id_ in self._store.catalog.with_content(file.sha256) if _content(file.sha256, id_) == content
+            )
+            if (twin := next(same, None)) is None:
+                yield file
+                continue
+            self._store.catalog.copy(twin, file.document_id, title=_title_of(file), root=root, stamp=file.stamp)
+            self._tell(file, known)
 
-        document = self._store.catalog.document(old)
-        try:
-            return document is not None and document.title == load(file.path, file.document_id).metadata["title"]
-        except LoadError:
-            return False
-
-    def _read(
-        self, files: Iterable[_File], root: Root
-    ) -> Iterator[tuple[_File, SourceDocument | None, list[NewChunk]]]:
+    def _read(self, files: Iterable[_File]) -> "Iterator[tuple[_File, Document | None, list[NewChunk]]]":
         """Each file with its document and chunks, or with None where it could not be read."""
         waiting: list[tuple[_File, Document]] = []
         held = 0
@@ -212,14 +237,14 @@ class _Run:
 
     def _embedded(
         self, waiting: Sequence[tuple[_File, "Document"]]
-    ) -> Iterator[tuple[_File, SourceDocument, list[NewChunk]]]:
+    ) -> "Iterator[tuple[_File, Document, list[NewChunk]]]":
         if not waiting:
             return
         chunks: dict[str, list[NewChunk]] = {document.node_id: [] for _, document in waiting}
         for node in self._pipeline.run(documents=[document for _, document in waiting]):
             chunks[node.metadata["document_id"]].append(_new_chunk(node))
         for file, document in waiting:
-            yield file, _source(document), chunks[document.node_id]
+            yield file, document, chunks[document.node_id]
 
     @cached_property
     def _pipeline(self) -> "IngestionPipeline":
@@ -280,6 +305,31 @@ def _walk(folder: Path, home: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in folders if Path(place, name).is_symlink())
         yield from (Path(place, name) for name in sorted(files) if not name.startswith((".", "~$")))
     yield from map(Path, closed)
+
+
+def _parted(files: Iterable[_File]) -> tuple[list[_File], list[_File]]:
+    """The first file of each content, and the others."""
+    first: dict[tuple[str, str], _File] = {}
+    others = [file for file in files if first.setdefault(_content(file.sha256, file.document_id), file) is not file]
+    return list(first.values()), others
+
+
+def _stamp(path: Path, now: int) -> Stamp:
+    """A file as it is listed; without a time if it is no plain file, or so new that it may change within one tick."""
+    stat = path.lstat()
+    latest = max(stat.st_mtime_ns, stat.st_ctime_ns)
+    if not S_ISREG(stat.st_mode) or now - latest < _SETTLED:
+        return Stamp()
+    return Stamp(
+        stat.st_size, stat.st_mtime_ns + stat.st_ctime_ns
+    )  # both: an old time can be set, a change cannot hide
+
+
+def _title_of(file: _File) -> str:
+    """The title of a document that has none of its own."""
+    from rag.load import title_of_name
+
+    return title_of_name(file.path) or file.document_id
 
 
 def _expect_file(path: Path, folder: Path) -> None:

@@ -37,7 +37,7 @@ def retrieve(store: Store, encode: Encode, question: str, settings: Settings) ->
     vector = encode([question])[0]
     bm25 = dict(store.matching(question, settings.candidates))
     ids = dict.fromkeys([*store.nearest(vector, settings.candidates), *bm25])
-    return tuple(fuse(store.catalog.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight))
+    return tuple(fuse(store.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight))
 
 
 def fuse(

@@ -2,17 +2,22 @@
 
 Every change is one transaction that raises the revision. What the derived indexes have yet to hear is not a queue of
 its own: a chunk carries the revision that added it, and a tombstone the revision that took a chunk away.
+
+SQLite notices when its own structure is damaged, and not when a byte of a text or vector is: each document and chunk
+carries a checksum that is compared whenever it is read, and the few rows that say what the catalog is share a seal.
 """
 
+import hashlib
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +25,7 @@ from numpy.typing import NDArray
 from rag.errors import StoreError, StoreMismatchError
 from rag.schema import SourceDocument, Span
 
-_SCHEMA_VERSION = "1"
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE roots (  -- `whole`: the folder is mirrored; else only the documents named one by one
@@ -29,15 +34,22 @@ CREATE TABLE documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice in a home, so a chunk id never means two texts
     root INTEGER NOT NULL REFERENCES roots (number),
     id TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, title TEXT NOT NULL, date TEXT,
-    text TEXT NOT NULL, page_starts TEXT NOT NULL);
+    text TEXT NOT NULL, page_starts TEXT NOT NULL,
+    named INTEGER NOT NULL,  -- the title is the file's name and changes with it
+    size INTEGER NOT NULL, modified INTEGER NOT NULL,  -- the file's; time in ns, 0 if not to be trusted
+    checksum BLOB NOT NULL);
+CREATE INDEX documents_by_content ON documents (sha256);
 CREATE TABLE chunks (
     id TEXT PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
     start INTEGER NOT NULL, end INTEGER NOT NULL, heading TEXT NOT NULL, vector BLOB NOT NULL,
-    revision INTEGER NOT NULL);
+    revision INTEGER NOT NULL, checksum BLOB NOT NULL);
 CREATE INDEX chunks_by_document ON chunks (document);
 CREATE INDEX chunks_by_revision ON chunks (revision);
 CREATE TABLE tombstones (chunk TEXT PRIMARY KEY, revision INTEGER NOT NULL);
 """
+_DOCUMENT = "id, sha256, title, date, text, page_starts, named, checksum"
+_CHUNK = "id, document, start, end, heading, vector, checksum"
+WAYS_OUT = "Run `rag repair`; or delete the folder and build it again: rag ingest"
 _MOST_PARAMETERS = 500  # ids in one SQL statement; SQLite's own limit was 999 for long
 
 
@@ -49,6 +61,23 @@ class Root:
     path: Path
     prefix: str
     whole: bool  # mirrored; else only documents that were named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A file as the folder lists it, bytes and nanoseconds: while both stay the content is taken to be the same."""
+
+    size: int = 0
+    modified: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with the catalog: of what kind, what is told of it, and the number of the document it is in."""
+
+    kind: Literal["catalog", "document", "chunk"]
+    what: str
+    document: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +120,7 @@ class Catalog:
         with catalog._transaction():
             for statement in _SCHEMA.split(";\n"):
                 catalog._db.execute(statement)
-            facts = {"schema": _SCHEMA_VERSION, "fingerprint": fingerprint, "model": model, "revision": "0"}
+            facts = {"schema": str(_SCHEMA_VERSION), "fingerprint": fingerprint, "model": model, "revision": "0"}
             catalog._db.executemany("INSERT INTO meta VALUES (?, ?)", [*facts.items(), ("id", uuid.uuid4().hex)])
             catalog._db.execute("INSERT INTO sqlite_sequence VALUES ('documents', ?)", (above,))
         catalog.close()
@@ -104,20 +133,24 @@ class Catalog:
         catalog = None
         try:
             catalog = cls(path)
-            version = catalog.meta("schema")
-        except (sqlite3.DatabaseError, KeyError) as error:
+            version = int(catalog.meta("schema"))
+            if version == _SCHEMA_VERSION:
+                catalog._expect_seal()
+        except (sqlite3.DatabaseError, KeyError, ValueError, StoreError) as error:
             if catalog:
                 catalog.close()
-            raise StoreError(
-                f"{path} is not a readable index ({error}). Delete {path.parent} and build it again: rag ingest"
-            ) from error
-        if version != _SCHEMA_VERSION:
-            catalog.close()
-            raise StoreMismatchError(
-                f"{path} has format {version}; this version reads {_SCHEMA_VERSION}."
-                f" Delete {path.parent} and build it again: rag ingest"
+            raise error if isinstance(error, StoreError) else _damaged(path, error) from error
+        if version == _SCHEMA_VERSION:
+            return catalog
+        catalog.close()
+        raise StoreMismatchError(
+            f"{path} has format {version}; this version reads {_SCHEMA_VERSION}. "
+            + (
+                "It was written by a newer version: install that one again."
+                if version > _SCHEMA_VERSION
+                else f"Delete {path.parent} and build it again: rag ingest"
             )
-        return catalog
+        )
 
     def close(self) -> None:
         """Close the file; what was committed is safe without this."""
@@ -132,16 +165,28 @@ class Catalog:
 
         The file is not replaced: a reader that has the old one open would write its log over the new one's.
         """
+        highest = max(self.highest, other.highest)
         other._db.backup(self._db)
+        with self._transaction():
+            self._db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'documents'", (highest,))
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy, whole or not at all."""
+        unfinished = path.with_suffix(".new")
+        for old in (path, unfinished):
+            discard(old)
+        copy = sqlite3.connect(unfinished)
+        self._db.backup(copy)
+        copy.close()
+        unfinished.replace(path)
 
     # Reading
 
     def meta(self, key: str) -> str:
         """One fact about the index; KeyError if it has none of that name."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise KeyError(key)
-        return str(row[0])
+        for (value,) in self._rows("SELECT value FROM meta WHERE key = ?", (key,)):
+            return str(value)
+        raise KeyError(key)
 
     @property
     def revision(self) -> int:
@@ -151,27 +196,44 @@ class Catalog:
     @property
     def forgotten(self) -> int:
         """The revision up to which it is no longer known which chunks went away."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'forgotten'").fetchone()
-        return int(row[0]) if row else 0
+        return next((int(value) for (value,) in self._rows("SELECT value FROM meta WHERE key = 'forgotten'")), 0)
 
     @property
     def highest(self) -> int:
         """The highest number that a document was ever given."""
-        return int(self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchone()[0])
+        return next(int(seq) for (seq,) in self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'documents'"))
 
     def roots(self) -> list[Root]:
         """The folders that were ingested, oldest first."""
-        rows = self._db.execute("SELECT number, path, prefix, whole FROM roots ORDER BY number")
+        rows = self._rows("SELECT number, path, prefix, whole FROM roots ORDER BY number")
         return [Root(number, Path(path), prefix, bool(whole)) for number, path, prefix, whole in rows]
 
     def known(self, root: Root | None = None) -> dict[str, str]:
         """Document id → sha256 of its file, for one folder or for all."""
         condition, values = ("WHERE root = ?", (root.number,)) if root else ("", ())
-        return dict(self._db.execute(f"SELECT id, sha256 FROM documents {condition}", values))
+        return dict(self._rows(f"SELECT id, sha256 FROM documents {condition}", values))
+
+    def stamps(self, root: Root) -> dict[str, Stamp]:
+        """Document id → size and time of its file when it was last read."""
+        rows = self._rows("SELECT id, size, modified FROM documents WHERE root = ?", (root.number,))
+        return {id_: Stamp(size, modified) for id_, size, modified in rows}
+
+    def with_content(self, sha256: str) -> list[str]:
+        """The ids of all documents whose file has this content."""
+        return [id_ for (id_,) in self._rows("SELECT id FROM documents WHERE sha256 = ? ORDER BY id", (sha256,))]
+
+    def copies(self, document_id: str) -> list[str]:
+        """The other documents that were read from the same bytes in the same format."""
+        rows = self._rows(
+            "SELECT id FROM documents WHERE sha256 = (SELECT sha256 FROM documents WHERE id = ?1) AND id != ?1"
+            " ORDER BY id",
+            (document_id,),
+        )
+        return [id_ for (id_,) in rows if PurePath(id_).suffix == PurePath(document_id).suffix]
 
     def documents(self) -> list[tuple[str, str, str | None]]:
         """(id, title, date) of every document, by id."""
-        return self._db.execute("SELECT id, title, date FROM documents ORDER BY id").fetchall()
+        return list(self._rows("SELECT id, title, date FROM documents ORDER BY id"))
 
     def document(self, document_id: str) -> SourceDocument | None:
         """One document with its text, or None."""
@@ -179,11 +241,12 @@ class Catalog:
 
     def count(self) -> tuple[int, int]:
         """(documents, chunks)"""
-        return self._db.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)").fetchone()  # type: ignore[no-any-return]
+        rows = self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)")
+        return next((documents, chunks) for documents, chunks in rows)
 
     def chunk_ids(self) -> set[str]:
         """The id of every chunk."""
-        return {row[0] for row in self._db.execute("SELECT id FROM chunks")}
+        return {id_ for (id_,) in self._rows("SELECT id FROM chunks")}
 
     def chunks(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of the chunks that exist, in the order asked."""
@@ -200,59 +263,150 @@ class Catalog:
 
     def removed_since(self, revision: int) -> list[str]:
         """Ids of chunks that went away after a revision."""
-        return [row[0] for row in self._db.execute("SELECT chunk FROM tombstones WHERE revision > ?", (revision,))]
+        return [id_ for (id_,) in self._rows("SELECT chunk FROM tombstones WHERE revision > ?", (revision,))]
 
     def _select(self, condition: str, values: Sequence[object]) -> Iterator[Chunk]:
         # each document's text is read once for all its chunks that follow one another: with a substr for each in SQL,
         # the 14,000 chunks of a text of 10 MB took 206 s
-        rows = self._db.execute(
-            "SELECT id, document, start, end, heading, vector FROM chunks WHERE " + condition, tuple(values)
-        )
+        rows = self._rows(f"SELECT {_CHUNK} FROM chunks WHERE {condition}", values)
         for number, group in groupby(rows, key=itemgetter(1)):
             document = self._document("number", number)
             if document is None:  # taken out by another process since
                 continue
-            for id_, _, start, end, heading, vector in group:
+            for row in group:
+                _expect(self.path, f"chunk {row[0]}", row)
+                id_, _, start, end, heading, vector, _ = row
                 span, text = Span(document.document_id, start, end), document.text[start:end]
                 page = document.page_at(start)
                 yield Chunk(id_, span, text, document.title, heading, page, np.frombuffer(vector, dtype=np.float32))
 
     def _document(self, column: str, value: str | int) -> SourceDocument | None:
-        row = self._db.execute(
-            f"SELECT id, title, date, text, page_starts FROM documents WHERE {column} = ?", (value,)
-        ).fetchone()
-        return row and SourceDocument(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])))
+        for row in self._rows(f"SELECT {_DOCUMENT} FROM documents WHERE {column} = ?", (value,)):
+            _expect(self.path, f"document {row[0]!r}", row)
+            id_, _, title, date, text, page_starts, _, _ = row
+            return SourceDocument(id_, title, date, text, tuple(json.loads(page_starts)))
+        return None
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """What a SELECT finds. Raises StoreError where the file is damaged or cannot be read."""
+        try:
+            yield from self._db.execute(statement, tuple(values))
+        except sqlite3.ProgrammingError:  # of a catalog that was closed
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+    # Checking
+
+    def faults(self) -> Iterator[Fault]:
+        """All that is wrong with the file, found by reading every row of it."""
+        try:
+            for (told,) in self._db.execute("PRAGMA integrity_check"):
+                if told != "ok":
+                    yield Fault("catalog", str(told))
+            for table, row, *_ in self._db.execute("PRAGMA foreign_key_check"):
+                yield Fault("catalog", f"row {row} of {table} belongs to nothing")
+            for row in self._db.execute(f"SELECT number, {_DOCUMENT} FROM documents"):
+                if _checksum(row[1:]) != row[-1]:
+                    yield Fault("document", str(row[1]), row[0])
+            lengths = dict(self._db.execute("SELECT number, length(text) FROM documents"))
+            size = None
+            for row in self._db.execute(f"SELECT {_CHUNK} FROM chunks"):
+                size = size or len(row[5])
+                if (
+                    _checksum(row) != row[-1]
+                    or not 0 <= row[2] < row[3] <= lengths.get(row[1], 0)
+                    or len(row[5]) != size
+                ):
+                    yield Fault("chunk", str(row[0]), row[1])
+            self._expect_seal()
+        except (sqlite3.DatabaseError, StoreError, TypeError, ValueError) as error:
+            yield Fault("catalog", str(error))
+
+    def drop(self, numbers: Iterable[int]) -> list[str]:
+        """Forget documents by their number, because their own id may be what is damaged; the ids that went."""
+        gone = []
+        with self._change() as revision:
+            for number in dict.fromkeys(numbers):
+                gone += [id_ for (id_,) in self._db.execute("SELECT id FROM documents WHERE number = ?", (number,))]
+                self._entomb("document = ?", number, revision)
+                self._db.execute("DELETE FROM chunks WHERE document = ?", (number,))
+                self._db.execute("DELETE FROM documents WHERE number = ?", (number,))
+        return gone
+
+    def _expect_seal(self) -> None:
+        if self.meta("seal") != self._seal():
+            raise StoreError(f"{self.path} is damaged: what it says of itself is not as it was written. {WAYS_OUT}")
+
+    def _seal(self) -> str:
+        facts = sorted(self._db.execute("SELECT key, value FROM meta WHERE key != 'seal'"))
+        roots = sorted(self._db.execute("SELECT number, path, prefix, whole FROM roots"))
+        return hashlib.blake2b(repr((facts, roots, self.highest)).encode(), digest_size=16).hexdigest()
 
     # Writing
 
-    def put(self, document: SourceDocument, chunks: Sequence[NewChunk], *, root: Root, sha256: str) -> None:
+    def put(
+        self,
+        document: SourceDocument,
+        chunks: Sequence[NewChunk],
+        *,
+        root: Root,
+        sha256: str,
+        stamp: Stamp = Stamp(),
+        named: bool = False,
+    ) -> None:
         """Add a document, or replace the one with its id; all of it or nothing."""
+        starts = json.dumps(document.page_starts)
+        facts = (document.document_id, sha256, document.title, document.date, document.text, starts, int(named))
+        rows = [(chunk.start, chunk.end, chunk.heading, chunk.vector.tobytes()) for chunk in chunks]
         with self._change() as revision:
             self._remove(document.document_id, revision)
-            number = self._db.execute(
-                "INSERT INTO documents (root, id, sha256, title, date, text, page_starts) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    root.number,
-                    document.document_id,
-                    sha256,
-                    document.title,
-                    document.date,
-                    document.text,
-                    json.dumps(document.page_starts),
-                ),
-            ).lastrowid
-            self._db.executemany(
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (f"{number}-{at}", number, chunk.start, chunk.end, chunk.heading, chunk.vector.tobytes(), revision)
-                    for at, chunk in enumerate(chunks)
-                ],
-            )
+            self._insert(root, facts, stamp, rows, revision)
 
-    def move(self, old: str, new: str) -> None:
-        """The same document at a new path."""
-        with self._change():
-            self._db.execute("UPDATE documents SET id = ? WHERE id = ?", (new, old))
+    def copy(self, old: str, new: str, *, title: str, root: Root, stamp: Stamp) -> None:
+        """A document that is the copy of another: its chunks and vectors, without embedding anything.
+
+        `title` takes the place of one that is the file's name.
+        """
+        with self._change() as revision:
+            (number, *row) = self._db.execute(
+                f"SELECT number, {_DOCUMENT} FROM documents WHERE id = ?", (old,)
+            ).fetchone()
+            _expect(self.path, f"document {row[0]!r}", row)
+            _, sha256, kept, date, text, starts, named, _ = row
+            found = self._db.execute(
+                f"SELECT {_CHUNK} FROM chunks WHERE document = ? ORDER BY rowid", (number,)
+            ).fetchall()
+            for chunk in found:
+                _expect(self.path, f"chunk {chunk[0]}", chunk)
+            self._remove(new, revision)
+            facts = (new, sha256, title if named else kept, date, text, starts, named)
+            self._insert(root, facts, stamp, [chunk[2:6] for chunk in found], revision)
+
+    def move(self, old: str, new: str, *, title: str = "", stamp: Stamp = Stamp()) -> None:
+        """The same document at a new path; `title` takes the place of one that is the file's name."""
+        with self._change() as revision:
+            number, named, kept = self._db.execute(
+                "SELECT number, named, title FROM documents WHERE id = ?", (old,)
+            ).fetchone()
+            retitled = bool(named and title and title != kept)
+            self._db.execute(
+                "UPDATE documents SET id = ?, title = ?, size = ?, modified = ? WHERE number = ?",
+                (new, title if retitled else kept, stamp.size, stamp.modified, number),
+            )
+            self._sign(number)
+            if retitled:  # titles are among the words that are searched
+                self._entomb("document = ?", number, revision)
+                self._db.execute("UPDATE chunks SET revision = ? WHERE document = ?", (revision, number))
+
+    def restamp(self, stamps: Mapping[str, Stamp]) -> None:
+        """Note how files are listed now whose content has not changed."""
+        if stamps:
+            with self._transaction():
+                self._db.executemany(
+                    "UPDATE documents SET size = ?, modified = ? WHERE id = ?",
+                    [(stamp.size, stamp.modified, id_) for id_, stamp in stamps.items()],
+                )
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Forget documents and their chunks; without any, nothing changes."""
@@ -304,6 +458,8 @@ class Catalog:
                     "UPDATE documents SET root = ?, id = ? WHERE id = ?",
                     [(root.number, new, old) for old, new in moved],
                 )
+                for _, new in moved:
+                    self._sign(self._db.execute("SELECT number FROM documents WHERE id = ?", (new,)).fetchone()[0])
                 self._db.executemany("DELETE FROM roots WHERE number = ?", [(other.number,) for other in inside])
         return moved
 
@@ -313,13 +469,39 @@ class Catalog:
             self._db.execute("DELETE FROM tombstones WHERE revision <= ?", (revision,))
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('forgotten', ?)", (str(revision),))
 
-    def _remove(self, document_id: str, revision: int) -> None:
-        self._db.execute(
-            "INSERT INTO tombstones SELECT chunks.id, ? FROM chunks JOIN documents ON document = number"
-            " WHERE documents.id = ?",
-            (revision, document_id),
+    def _insert(
+        self,
+        root: Root,
+        facts: tuple[object, ...],
+        stamp: Stamp,
+        chunks: Sequence[tuple[int, int, str, bytes]],
+        revision: int,
+    ) -> None:
+        number = self._db.execute(
+            "INSERT INTO documents (root, id, sha256, title, date, text, page_starts, named, size, modified, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (root.number, *facts, stamp.size, stamp.modified, _checksum((*facts, b""))),
+        ).lastrowid
+        rows = ((f"{number}-{at}", number, *chunk) for at, chunk in enumerate(chunks))
+        self._db.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            ((*row, revision, _checksum((*row, b""))) for row in rows),
         )
+
+    def _sign(self, number: int) -> None:
+        """Write a document's checksum anew after a change that was meant."""
+        row = self._db.execute(f"SELECT {_DOCUMENT} FROM documents WHERE number = ?", (number,)).fetchone()
+        self._db.execute("UPDATE documents SET checksum = ? WHERE number = ?", (_checksum(row), number))
+
+    def _remove(self, document_id: str, revision: int) -> None:
+        self._entomb("document = (SELECT number FROM documents WHERE id = ?)", document_id, revision)
         self._db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
+    def _entomb(self, condition: str, value: object, revision: int) -> None:
+        self._db.execute(
+            f"INSERT OR REPLACE INTO tombstones SELECT id, ?2 FROM chunks WHERE {condition.replace('?', '?1')}",
+            (value, revision),
+        )
 
     @contextmanager
     def _change(self) -> Iterator[int]:
@@ -334,10 +516,34 @@ class Catalog:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('seal', ?)", (self._seal(),))
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk ends it without being asked
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def _checksum(row: Sequence[object]) -> bytes:
+    """Of all columns but the last, which holds it."""
+    total = hashlib.blake2b(digest_size=16)
+    for value in row[:-1]:
+        data = value if isinstance(value, bytes) else str(value).encode(errors="surrogatepass")
+        total.update(b"%d:" % len(data))
+        total.update(data)
+    return total.digest()
+
+
+def _expect(path: Path, what: str, row: Sequence[object]) -> None:
+    """Raise StoreError if a row is not as it was written."""
+    if _checksum(row) != row[-1]:
+        raise StoreError(f"{path} is damaged: {what} is not as it was written. {WAYS_OUT}")
+
+
+def _damaged(path: Path, error: Exception) -> StoreError:
+    if "locked" in str(error):
+        return StoreError(f"{path} is in use by another process ({error}). Try again in a moment.")
+    return StoreError(f"{path} cannot be read or is damaged ({error}). {WAYS_OUT}")
 
 
 def discard(path: Path) -> None:

@@ -46,6 +46,10 @@ class DenseIndex:
         found = self._rows.query(query_embeddings=vector[None], n_results=k, include=[])
         return list(found["ids"][0])
 
+    def ids(self) -> set[str]:
+        """The id of every chunk in it."""
+        return set(self._rows.get(include=[])["ids"])
+
     def count(self) -> int:
         """How many chunks it holds."""
         return self._rows.count()

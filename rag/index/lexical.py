@@ -79,6 +79,17 @@ class LexicalIndex:
         """In how many chunks, with what they stand under, a term (as `terms` gives it) is found."""
         return self._index.searcher().doc_freq(_FIELD, term)
 
+    def holds(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids whose chunk is in it."""
+        searcher, schema = self._index.searcher(), self._index.schema
+        return {id_ for id_ in ids if searcher.search(tantivy.Query.term_query(schema, "id", id_), limit=1).hits}
+
+    def ids(self) -> set[str]:
+        """The id of every chunk in it."""
+        searcher = self._index.searcher()
+        hits = searcher.search(tantivy.Query.all_query(), limit=max(searcher.num_docs, 1)).hits
+        return {str(searcher.doc(address)["id"][0]) for _, address in hits}
+
     def count(self) -> int:
         """How many chunks it holds."""
         return self._index.searcher().num_docs

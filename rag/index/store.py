@@ -1,20 +1,19 @@
 """Catalog, dense and lexical index as one thing that opens, applies changes and catches up.
 
     <home>/catalog.db      the record; everything else can be rebuilt from it without embedding anything
-    <home>/chroma/         derived
+    <home>/chroma/         derived; see `rag.index.derived`
     <home>/lexical/        derived
     <home>/next.db         a catalog being built for other settings, taken over when it is complete
+    <home>/previous.db     the catalog that was last replaced, to go back to
 
-Each derived folder has beside it a file `<folder>.reached` naming the catalog and the revision it has applied. It is
-written after the change itself, and applying a change twice does no harm, so a kill at any moment only means that
-work is repeated. Chroma writes its graph in place (1.5.9, and hnswlib ends the process over one that is half written),
-so its `.reached` goes away for as long as it changes: a kill then leaves it to be built from nothing.
+The derived indexes record the catalog and revision that they hold, after they hold it; so a kill at any moment only
+means that work is repeated. Whoever opens an index that is behind brings it up, if no other process is writing.
 """
 
 import os
-import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from rag.errors import RagError, StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
-from rag.index.catalog import Catalog, Chunk, Root, discard
+from rag.index.catalog import WAYS_OUT, Catalog, Chunk, Root, discard
+from rag.index.derived import Derived, Reached
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rag.index.lexical import LexicalIndex
 
 _BATCH = 2000  # chunks held in memory while a derived index catches up
-_DERIVED = ("chroma", "lexical")
+_PATIENCE = 10.0  # seconds that a question waits for an index that is just being put in place of another
 _NO_DAMAGE = (RagError, sqlite3.Error, KeyboardInterrupt, SystemExit)  # what building again would not mend
 
 _Found = TypeVar("_Found")
@@ -43,21 +43,27 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """How far each part of the index is."""
+    """The catalog and its revision; revision and folder of each derived index that was made from it."""
 
     catalog_id: str
     revision: int
-    chroma: int | None
-    lexical: int | None
+    chroma: tuple[int, int] | None
+    lexical: tuple[int, int] | None
+
+    @property
+    def derived(self) -> tuple[str, tuple[int, int] | None, tuple[int, int] | None]:
+        """What changes when the derived indexes must be opened again."""
+        return self.catalog_id, self.chroma, self.lexical
+
+    @property
+    def complete(self) -> bool:
+        """True if there is something to search, be it behind the catalog."""
+        return self.chroma is not None and self.lexical is not None
 
     @property
     def caught_up(self) -> bool:
-        return self.chroma == self.lexical == self.revision
-
-    @property
-    def derived(self) -> tuple[str, int | None, int | None]:
-        """What changes when the derived indexes must be opened again."""
-        return self.catalog_id, self.chroma, self.lexical
+        """True if both hold what the catalog holds."""
+        return self.complete and {self.chroma and self.chroma[0], self.lexical and self.lexical[0]} == {self.revision}
 
 
 class Store:
@@ -70,7 +76,8 @@ class Store:
         self._lexical: LexicalIndex | None = None
         self._lock = threading.Lock()  # one thread searches or reopens, the others wait some milliseconds
         self._fingerprint = catalog.meta("fingerprint")
-        self._opened: tuple[str, int | None, int | None] | None = None  # what the two above were opened at
+        self._parts = (Derived(home, "chroma"), Derived(home, "lexical"))
+        self._opened: tuple[object, ...] | None = None  # what the two above were opened at
 
     @classmethod
     def open(cls, settings: Settings) -> "Store":
@@ -110,41 +117,102 @@ class Store:
         """In how many chunks a term stands."""
         return self._search(lambda _, lexical: lexical.document_frequency(term))
 
+    def chunks(self, ids: Sequence[str]) -> list[Chunk]:
+        """Those of the chunks that were found and are still there, in the order asked."""
+        found = self.catalog.chunks(ids)
+        if len(found) < len(set(ids)):
+            self._expect_gone(set(ids) - {chunk.id for chunk in found})
+        return found
+
+    def _expect_gone(self, ids: set[str]) -> None:
+        """Raise StoreError if the catalog lacks chunks that it should have, rather than that they were taken out."""
+        held = self._search(lambda _, lexical: lexical.holds(ids))
+        state = self._state()
+        if held and state.caught_up and state.derived == self._opened:
+            raise StoreError(f"{self.catalog.path} is damaged: it lacks chunks that it had. {WAYS_OUT}")
+
     def _search(self, read: "Callable[[DenseIndex, LexicalIndex], _Found]") -> _Found:
         """What is read from the derived indexes as they are now; built again first where they cannot be read."""
         with self._lock:
-            try:
-                return read(*self._derived())
-            except _NO_DAMAGE:
-                raise
-            except BaseException as error:  # over damaged files: Chroma raises what it likes, a panic is no Exception
-                self._build_again(error)
+            while True:
+                try:
+                    return read(*self._derived())
+                except _NO_DAMAGE:
+                    raise
+                except BaseException as error:  # Chroma raises what it likes, and a panic in Rust is no Exception
+                    if self._opened and self._state().derived != self._opened:  # the folder was replaced and is gone
+                        continue
+                    damage = error
+                with _unless_locked(self.home) as free:
+                    if not free:
+                        raise StoreError(f"{self.home} cannot be read while it is written to. Ask again.") from damage
+                    self.catch_up(anew=True)
                 return read(*self._derived())
 
     def _derived(self) -> "tuple[DenseIndex, LexicalIndex]":
         """Both derived indexes, opened again if another process changed them since."""
-        state = self._state()
-        if state.derived != self._opened:
-            self._expect_fingerprint()
-        if not state.caught_up:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            state = self._state()
+            if state.derived != self._opened:
+                self._expect_fingerprint()
+            if not state.caught_up or (state.derived != self._opened and not self._intact()):
+                with _unless_locked(self.home) as free:
+                    if free:
+                        self.catch_up()
+                        state = self._state()
+            if state.derived == self._opened and self._dense is not None and self._lexical is not None:
+                return self._dense, self._lexical
+            if state.complete and self._intact() and self._open(state):
+                continue
+            if time.monotonic() > until:
+                raise StoreError(f"The index at {self.home} is being built (process {_holder(self.home)}). Ask again.")
+            time.sleep(0.05)
+
+    def _open(self, state: "_State") -> bool:
+        """Open what the state names; False when that is no longer in use, or does not hold what it should."""
+        from rag.index.dense import DenseIndex
+        from rag.index.lexical import LexicalIndex
+
+        if self._dense is not None:
+            self._dense.close()
+        self._dense = self._opened = None  # stay so if opening fails
+        try:
+            chroma, lexical = (derived.path(reached) for derived, reached in self._in_use())
+            self._dense, self._lexical = DenseIndex(chroma), LexicalIndex(lexical)
+        except BaseException:
+            if self._state().derived == state.derived:
+                raise
+        if (
+            self._dense is None or self._lexical is None or self._state().derived != state.derived
+        ):  # replaced meanwhile, and the folders gone
+            return False
+        if state.caught_up and not self._is_whole(self._dense, self._lexical):
             with _unless_locked(self.home) as free:
                 if free:
-                    self.catch_up()
-            state = self._state()
-        if state.derived == self._opened and self._dense is not None and self._lexical is not None:
-            return self._dense, self._lexical
-        dense, lexical = self._open_derived()
+                    self.catch_up(anew=True)
+            return False
         self._opened = state.derived
-        if not state.caught_up or self._is_whole(dense, lexical):
-            return dense, lexical
-        with _unless_locked(self.home) as free:  # files are missing, unless another process has just changed the index
-            if free and self._state() == state:
-                return self._build()
-        return dense, lexical
+        return True
 
-    def _state(self) -> _State:
+    def _state(self) -> "_State":
         id_, revision = self.catalog.meta("id"), self.catalog.revision
-        return _State(id_, revision, self._reached("chroma"), self._reached("lexical"))
+        versions = [reached.version if (reached := self._reached(derived)) else None for derived in self._parts]
+        return _State(id_, revision, *versions)
+
+    def _reached(self, derived: Derived) -> Reached | None:
+        """What a derived index holds of this catalog; None when that is nothing that can be brought up to it."""
+        reached = derived.reached()
+        if reached is None or reached.catalog_id != self.catalog.meta("id"):
+            return None
+        return reached if self.catalog.forgotten <= reached.revision <= self.catalog.revision else None
+
+    def _in_use(self) -> "list[tuple[Derived, Reached]]":
+        return [(derived, reached) for derived in self._parts if (reached := self._reached(derived))]
+
+    def _intact(self) -> bool:
+        in_use = self._in_use()
+        return len(in_use) == len(self._parts) and all(derived.intact(reached) for derived, reached in in_use)
 
     def _is_whole(self, dense: "DenseIndex", lexical: "LexicalIndex") -> bool:
         _, chunks = self.catalog.count()
@@ -157,69 +225,71 @@ class Store:
                 f"The index at {self.home} was built again with {self.catalog.meta('model')}. Start again to use it."
             )
 
-    def _open_derived(self) -> "tuple[DenseIndex, LexicalIndex]":
-        from rag.index.dense import DenseIndex
-        from rag.index.lexical import LexicalIndex
-
-        if self._dense is not None:
-            self._dense.close()
-        self._dense = None  # stays so if opening fails
-        self._dense, self._lexical = DenseIndex(self.home / "chroma"), LexicalIndex(self.home / "lexical")
-        return self._dense, self._lexical
-
-    def _build_again(self, error: BaseException) -> None:
-        with _unless_locked(self.home) as free:
-            if not free:
-                raise StoreError(
-                    f"The index at {self.home} cannot be read while it is written to. Ask again."
-                ) from error
-            self._build()
-
-    def _build(self) -> "tuple[DenseIndex, LexicalIndex]":
-        """Both derived indexes, built from nothing. Needs the writer's lock."""
-        for name in _DERIVED:
-            (self.home / f"{name}.reached").unlink(missing_ok=True)
-        derived = self._apply_changes()
-        self._opened = self._state().derived
-        return derived
-
     # Writing
 
-    def catch_up(self) -> None:
+    def catch_up(self, *, anew: bool = False) -> None:
         """Bring both derived indexes to the catalog's revision, from nothing if need be. Needs the writer's lock."""
-        if self._state().caught_up:
-            return
+        self.publish(self.prepare(anew=anew))
+
+    def prepare(self, *, anew: bool = False) -> "list[tuple[Derived, Path]]":
+        """Folders that hold the catalog as it is now, of those derived indexes that do not, written and not yet in use.
+
+        What cannot be brought up to it is built from nothing. Needs the writer's lock.
+        """
+        revision, made = self.catalog.revision, []
+        for derived, bring in zip(self._parts, (self._bring_dense, self._bring_lexical), strict=True):
+            derived.sweep()
+            reached = None if anew else self._reached(derived)
+            if reached and not derived.intact(reached):
+                reached = None
+            if reached and reached.revision == revision:
+                continue
+            folder = self._brought_up(derived, reached, bring) if reached else None
+            if folder is None:
+                folder = derived.empty()
+                bring(folder, 0)
+            made.append((derived, folder))
+        return made
+
+    def publish(self, made: "Sequence[tuple[Derived, Path]]") -> None:
+        """Put prepared folders in use."""
+        for derived, folder in made:
+            derived.publish(folder, catalog_id=self.catalog.meta("id"), revision=self.catalog.revision)
+        if made:
+            self.catalog.forget_tombstones(self.catalog.revision)
+
+    def _brought_up(self, derived: Derived, reached: Reached, bring: Callable[[Path, int], int]) -> Path | None:
+        """A copy of what is in use that holds what the catalog holds; None when it cannot be brought to that."""
         try:
-            whole = self._is_whole(*self._apply_changes())
-        except (OSError, *_NO_DAMAGE):
+            folder = derived.copy(reached)
+            return folder if bring(folder, reached.revision) == self.catalog.count()[1] else None
+        except (OSError, RagError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # damaged files: see `_search`
-            whole = False
-        if not whole:
-            self._build()
-        self.catalog.forget_tombstones(self.catalog.revision)
-        self._opened = self._state().derived
+            return None
 
-    def _apply_changes(self) -> "tuple[DenseIndex, LexicalIndex]":
-        revision = self.catalog.revision
-        reached = {name: self._reached(name) for name in _DERIVED}
-        for name in _DERIVED:
-            if reached[name] is None:
-                shutil.rmtree(self.home / name, ignore_errors=True)
-        dense, lexical = self._open_derived()
-        if (since := reached["chroma"] or 0) != revision:
-            (self.home / "chroma.reached").unlink(missing_ok=True)
+    def _bring_dense(self, folder: Path, since: int) -> int:
+        """Apply to Chroma what came after a revision; how many chunks it holds then."""
+        from rag.index.dense import DenseIndex
+
+        dense = DenseIndex(folder)
+        try:
             dense.apply(self.catalog.removed_since(since), [], np.empty((0, 0), dtype=np.float32))
             for batch in _batches(self.catalog.added_since(since)):
                 dense.apply([], [chunk.id for chunk in batch], np.stack([chunk.vector for chunk in batch]))
-        self._set_reached("chroma", revision)
-        if (since := reached["lexical"] or 0) != revision:
-            if self.catalog.removed_since(since):
-                lexical.hold(self.catalog.added_since(0))
-            else:
-                lexical.add(self.catalog.added_since(since))
-        self._set_reached("lexical", revision)
-        return dense, lexical
+            return dense.count()
+        finally:
+            dense.close()
+
+    def _bring_lexical(self, folder: Path, since: int) -> int:
+        from rag.index.lexical import LexicalIndex
+
+        lexical = LexicalIndex(folder)
+        if self.catalog.removed_since(since):
+            lexical.hold(self.catalog.added_since(0))
+        else:
+            lexical.add(self.catalog.added_since(since))
+        return lexical.count()
 
     def whole(self) -> bool:
         """True if both derived indexes hold exactly as many chunks as the catalog and have heard its last change."""
@@ -238,21 +308,6 @@ class Store:
             "bytes": sum(map(_size, self.home.rglob("*"))),
             "ids": [document_id for document_id, _, _ in self.catalog.documents()],
         }
-
-    def _reached(self, name: str) -> int | None:
-        """The revision a derived index has applied; None when it is missing or belongs to another catalog."""
-        try:
-            catalog_id, revision = (self.home / f"{name}.reached").read_text().split()
-        except (OSError, ValueError):
-            return None
-        whole = (self.home / name).is_dir() and catalog_id == self.catalog.meta("id") and revision.isdecimal()
-        known = whole and self.catalog.forgotten <= int(revision) <= self.catalog.revision
-        return int(revision) if known else None
-
-    def _set_reached(self, name: str, revision: int) -> None:
-        temporary = self.home / f"{name}.reached.new"
-        temporary.write_text(f"{self.catalog.meta('id')} {revision}\n")
-        temporary.replace(self.home / f"{name}.reached")
 
 
 def describe(settings: Settings) -> str:
@@ -280,16 +335,74 @@ def writing(settings: Settings) -> Iterator[Store]:
 
 
 def finish(store: Store, settings: Settings) -> None:
-    """Make a catalog built beside the old one the index, and bring the derived indexes up to it."""
+    """Bring the derived indexes up to the catalog; one built beside the old takes its place, which is kept."""
     built = store.catalog
     path = settings.home / "catalog.db"
-    if built.path != path:
+    if built.path == path:
+        store.catch_up()
+    else:
+        made = store.prepare()  # before the switch: in between there is nothing to search
         store.catalog = Catalog.open(path)
+        store.catalog.copy_to(settings.home / "previous.db")
         store.catalog.become(built)
+        store.publish(made)
         built.close()
         discard(built.path)
-    store.catch_up()
     store.catalog.checkpoint()
+    _forget_in_previous(settings.home, store.catalog)
+
+
+def roll_back(settings: Settings) -> str:
+    """Put the previous catalog in the place of the one in use, which becomes the previous; what it was built with.
+
+    Raises StoreMissingError when there is none.
+    """
+    path, previous = settings.home / "catalog.db", settings.home / "previous.db"
+    with _reported(settings.home), _locked(settings.home):
+        _finish_swap(settings.home)
+        if not previous.exists():
+            raise StoreMissingError(f"No previous index at {settings.home}. There is one after a rebuild.")
+        store = Store(settings.home, Catalog.open(previous))
+        made = store.prepare()
+        restored, store.catalog = store.catalog, Catalog.open(path)
+        store.catalog.copy_to(settings.home / "swap.db")
+        store.catalog.become(restored)
+        store.publish(made)
+        restored.close()
+        store.catalog.checkpoint()
+        built_with = store.catalog.meta("model")
+        store.close()
+        _finish_swap(settings.home)
+    return built_with
+
+
+def drop_previous(settings: Settings) -> None:
+    """Delete the previous catalog. Raises StoreMissingError when there is none."""
+    with _reported(settings.home), _locked(settings.home):
+        _finish_swap(settings.home)
+        if not (settings.home / "previous.db").exists():
+            raise StoreMissingError(f"No previous index at {settings.home}.")
+        discard(settings.home / "previous.db")
+
+
+def _forget_in_previous(home: Path, catalog: Catalog) -> None:
+    """Take out of the previous catalog what is no longer so in this: what was deleted is to be gone from every file."""
+    if not (home / "previous.db").exists():
+        return
+    previous, known = Catalog.open(home / "previous.db"), catalog.known()
+    gone = [id_ for id_, sha256 in previous.known().items() if known.get(id_) != sha256]
+    if gone:
+        previous.remove(gone)
+        previous.forget_tombstones(previous.revision)
+        previous.checkpoint()
+    previous.close()
+
+
+def _finish_swap(home: Path) -> None:
+    """What was in use before going back is what can be gone back to, also if a kill came in between."""
+    if (home / "swap.db").exists():
+        discard(home / "previous.db")
+        (home / "swap.db").replace(home / "previous.db")
 
 
 def replaced_roots(store: Store) -> list[tuple[Root, list[str]]]:

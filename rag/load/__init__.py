@@ -19,7 +19,7 @@ from rag.load.text import read_text
 if TYPE_CHECKING:
     from llama_index.core.schema import Document
 
-__all__ = ["SUFFIXES", "load"]
+__all__ = ["SUFFIXES", "load", "title_of_name"]
 
 SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
     ".txt": read_text,
@@ -38,7 +38,7 @@ _LONGEST_TITLE = 200  # characters
 
 
 def load(path: Path, document_id: str) -> Document:
-    """The file as a Document: normalised text; title, date and page_starts as metadata.
+    """The file as a Document: normalised text; title, whether it is the file's name, date and page_starts as metadata.
 
     Raises UnsupportedFormatError for a suffix outside SUFFIXES, and LoadError for whatever else is wrong with the file.
     """
@@ -49,10 +49,15 @@ def load(path: Path, document_id: str) -> Document:
 
     from llama_index.core.schema import Document
 
-    title = _title(extract.title or "") or _title(_readable(path)) or document_id
-    return Document(
-        id_=document_id, text=text, metadata={"title": title, "date": extract.date, "page_starts": page_starts}
-    )
+    own = _title(extract.title or "")
+    title = own or title_of_name(path) or document_id
+    facts = {"title": title, "named": not own, "date": extract.date, "page_starts": page_starts}
+    return Document(id_=document_id, text=text, metadata=facts)
+
+
+def title_of_name(path: Path) -> str:
+    """What a file is called, as a title; empty where the name has no words."""
+    return _title(_readable(path))
 
 
 def _normalised(extract: Extract) -> tuple[str, list[int]]:

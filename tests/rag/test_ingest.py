@@ -34,7 +34,7 @@ from tests.fakes import HashEmbedding, hash_encode
 DATA = Path(__file__).parents[1] / "data"
 BEES = "Bees make honey in the garden.\n"
 RAIN = "Rain fell on the wall.\n"
-LONG = "\n\n".join(f"Paragraph {number} has {'so many words ' * 40}in it." for number in range(150))  # two batches
+LONG = "\n\n".join(f"Paragraph {number} has {'so many words ' * 40}in it." for number in range(250))  # two batches
 
 
 class Place:
@@ -88,6 +88,20 @@ class Place:
         document = store.catalog.document(document_id)
         assert document is not None
         return document.text
+
+    def frequency(self, term: str) -> int:
+        """In how many chunks a term stands, with what they stand under."""
+        store = Store.open(self.settings)
+        frequency = store.document_frequency(term)
+        store.close()
+        return frequency
+
+    def revision(self) -> int:
+        """The catalog's."""
+        store = Store.open(self.settings)
+        revision = store.catalog.revision
+        store.close()
+        return revision
 
     def bytes(self) -> dict[str, bytes]:
         """Every file of the index."""
@@ -158,14 +172,15 @@ def test_moved_file_is_embedded_no_more(indexed: Place) -> None:
 
 
 def test_renamed_file_has_the_title_of_its_new_name(indexed: Place) -> None:
-    """Where the name is all the title there is; the title is embedded, so the document is too."""
+    """Where the name is all the title there is; it is searched as words and not embedded, so a move embeds nothing."""
     (indexed.folder / "rain.txt").rename(indexed.folder / "heavy-showers.txt")
 
     report = indexed.ingest()
 
     (passage,) = [passage for passage in indexed.retrieve("showers") if "Rain" in passage.text]
     assert report == IngestReport(moved=(("rain.txt", "heavy-showers.txt"),), unchanged=1)
-    assert (passage.title, indexed.embedder.count) == ("Heavy showers", 1)
+    assert (passage.title, indexed.embedder.count) == ("Heavy showers", 0)
+    assert (indexed.frequency("shower"), indexed.frequency("rain")) == (1, 1)
 
 
 def test_twins_that_move_are_all_there(place: Place) -> None:
@@ -191,15 +206,16 @@ def test_deleted_file_is_removed(indexed: Place) -> None:
 
 
 def test_unchanged_folder_changes_nothing(indexed: Place) -> None:
-    """Nothing is embedded, the revision stays, and so does every byte of the index."""
+    """Nothing is embedded, the revision stays, and so does every byte but the note of when files were looked at."""
     indexed.retrieve("rain")
-    before = indexed.bytes()
+    before, revision = indexed.bytes(), indexed.revision()
 
     report = indexed.ingest()
 
     assert report == IngestReport(unchanged=2)
     assert indexed.embedder.count == 0
-    assert indexed.bytes() == before
+    assert {**indexed.bytes(), "catalog.db": b""} == {**before, "catalog.db": b""}
+    assert indexed.revision() == revision
 
 
 def test_progress_counts_to_the_end(place: Place) -> None:

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from rag import Settings
 from rag.errors import StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import NewChunk
+from rag.index.derived import Derived
 from rag.index.store import Store, finish, replaced_roots, writing
 from rag.schema import SourceDocument
 from tests.fakes import hash_encode
@@ -161,19 +161,18 @@ def test_derived_indexes_catch_up_with_what_was_only_recorded(settings: Settings
     store.close()
 
 
-def test_chroma_is_marked_as_unfinished_while_it_is_written(settings: Settings, home: Path) -> None:
-    """A kill then has it built from nothing: hnswlib ends the process over a graph that is half written."""
-    seen: list[bool] = []
+def test_what_is_in_use_is_never_written_to(settings: Settings, home: Path) -> None:
+    """While both are written the old ones stay: hnswlib ends the process over a graph that is half written."""
+    before = {path: path.read_bytes() for name in ("chroma", "lexical") for path in in_use(home, name).rglob("*.*")}
+    torn: list[Path] = []
     with writing(settings) as writer:
         put(writer, "snow.md", *[f"Something of snow {number}." for number in range(1500)])
-        finishing = threading.Thread(target=finish, args=(writer, settings))
-        finishing.start()
-        while finishing.is_alive():
-            seen.append((home / "chroma.reached").exists())
-            time.sleep(0.001)
+        made = writer.prepare()
+        torn += [path for path, data in before.items() if path.read_bytes() != data]
+        writer.publish(made)
 
-    assert False in seen
-    assert (home / "chroma.reached").exists()
+    assert torn == []
+    assert not any(path.exists() for path in before)
 
 
 def test_removed_words_weigh_nothing(settings: Settings, store: Store) -> None:
@@ -252,9 +251,9 @@ def garbled(folder: Path, pattern: str) -> None:
         pytest.param(lambda home: shutil.rmtree(home / "lexical"), id="no lexical"),
         pytest.param(lambda home: emptied(home / "chroma"), id="chroma emptied"),
         pytest.param(lambda home: emptied(home / "lexical"), id="lexical emptied"),
-        pytest.param(lambda home: (home / "chroma" / "chroma.sqlite3").unlink(), id="no chroma.sqlite3"),
+        pytest.param(lambda home: (in_use(home, "chroma") / "chroma.sqlite3").unlink(), id="no chroma.sqlite3"),
         pytest.param(lambda home: garbled(home / "chroma", "chroma.sqlite3"), id="chroma.sqlite3 garbled"),
-        pytest.param(lambda home: (home / "lexical" / "meta.json").unlink(), id="no meta.json"),
+        pytest.param(lambda home: (in_use(home, "lexical") / "meta.json").unlink(), id="no meta.json"),
         pytest.param(lambda home: garbled(home / "lexical", "*.term"), id="dictionary garbled"),
         pytest.param(lambda home: garbled(home / "lexical", "*.idx"), id="postings garbled, a panic in Rust"),
         pytest.param(lambda home: garbled(home / "lexical", "*.store"), id="stored ids garbled"),
@@ -390,6 +389,14 @@ def put(store: Store, id_: str, *texts: str) -> None:
     store.catalog.put(SourceDocument(id_, "", None, "\n".join(texts), ()), chunks, root=root, sha256=texts[0])
 
 
+def in_use(home: Path, name: str) -> Path:
+    """The folder of a derived index that is in use."""
+    derived = Derived(home, name)
+    reached = derived.reached()
+    assert reached
+    return derived.path(reached)
+
+
 def lexical(store: Store, question: str) -> list[str]:
     """Documents that the words' search finds, best first."""
     return documents(store, [id_ for id_, _ in store.matching(question, 10)])
@@ -402,11 +409,11 @@ def dense(store: Store, question: str) -> list[str]:
 
 def documents(store: Store, ids: list[str]) -> list[str]:
     """Whose chunks these are; those that are gone are left out."""
-    return [chunk.span.document_id for chunk in store.catalog.chunks(ids)]
+    return [chunk.span.document_id for chunk in store.chunks(ids)]
 
 
 def built(home: Path) -> set[str]:
     """Names that Chroma gives anew whenever it is built from nothing."""
-    names = {path.name for path in (home / "chroma").iterdir() if path.is_dir()}
+    names = {path.name for path in in_use(home, "chroma").iterdir() if path.is_dir()}
     assert names
     return names
