@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NOT_SAID = "The documents do not say."
 _LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each of its names would be looked up
+_MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file need not see ten numbers
 _NEAREST = 3  # passages shown with an answer that is none
 
 
@@ -144,9 +145,14 @@ class Chatbot:
         drafts = [standing for draft in drafts if (standing := _without_changed(draft, found))]
         if not drafts:
             return _not_said(question, found, min(evidence.confidence, self._settings.answer_threshold))
-        claims = verify(drafts, documents.__getitem__, found, self._encode)
+        claims = verify(drafts, documents.__getitem__, found, self._encode, copies=self._copies)
         text = " ".join(claim.text for claim in claims)
         return Answer(question, text, claims, found, False, evidence.confidence)
+
+    def _copies(self, document_id: str) -> list[SourceDocument]:
+        """Other files of the same content, as far as a reader wants to see them."""
+        others = self._store.catalog.copies(document_id)[:_MOST_COPIES]
+        return [source for other in others if (source := self._store.catalog.document(other))]
 
     def _facts(self, question: str, weighed: Sequence[Weighed]) -> dict[str, float]:
         names = asked.names(question)

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ConfigError, RagError
-from rag.schema import Answer, Citation, IngestReport, Passage, Turn
+from rag.schema import Answer, Citation, HealthReport, IngestReport, Passage, Turn
 
 if TYPE_CHECKING:
     from rag.chat import Chatbot
@@ -65,8 +65,12 @@ def ingest(
     settings = _settings(home)
     reports = []
     for path in paths or [settings.corpus]:
-        with _progress() as progress:
-            report = run(path, settings, progress=progress)
+        try:
+            with _progress() as progress:
+                report = run(path, settings, progress=progress)
+        except KeyboardInterrupt:
+            err.print("Stopped. What is done is kept; the same command goes on from there.")
+            raise
         reports.append(report.to_dict())
         if not as_json:
             _show_report(path, report)
@@ -90,6 +94,60 @@ def remove(
         _print_json({"removed": gone})
     else:
         out.print(f"{len(gone)} removed.")
+
+
+@app.command()
+def verify(home: Home = None, as_json: AsJson = False) -> None:
+    """Check the index: every document, chunk, vector and file of it. Exit status 1 if anything is wrong."""
+    from rag.index.health import verify as run
+
+    _show_health(run(_settings(home)), as_json)
+
+
+@app.command()
+def repair(home: Home = None, as_json: AsJson = False) -> None:
+    """Mend the index: what can be made from the catalog is made again, damaged documents are read again."""
+    from rag.ingest import repair as run
+
+    with _progress() as progress:
+        report = run(_settings(home), progress=progress)
+    _show_health(report, as_json)
+
+
+@app.command()
+def rebuild(home: Home = None, as_json: AsJson = False) -> None:
+    """Make the index anew from the files, beside the one in use, which answers until then and is kept.
+
+    Needed after a change of embedder or chunk size. [bold]rag rollback[/] goes back.
+    """
+    from rag.ingest import rebuild as run
+
+    settings = _settings(home)
+    with _progress() as progress:
+        report = run(settings, progress=progress)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        _show_report(settings.home, report)
+
+
+@app.command()
+def rollback(
+    home: Home = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Delete the previous index instead.")] = False,
+) -> None:
+    """Go back to the index that the last rebuild replaced; again, and you are where you were."""
+    from rag.index.store import describe, drop_previous, roll_back
+
+    settings = _settings(home)
+    if drop:
+        drop_previous(settings)
+        out.print("The previous index is deleted.")
+        return
+    built_with = roll_back(settings)
+    out.print(Text(f"In use is the index built with {built_with}."))
+    if built_with != describe(settings):
+        out.print(Text(f"Settings name {describe(settings)}: change them to ask it.", "yellow"))
 
 
 @app.command()
@@ -288,6 +346,21 @@ def _show_report(path: Path, report: IngestReport) -> None:
     out.print(Text(f"{_name(str(path))}: {told or 'nothing to do'}; {report.unchanged} unchanged."))
     for name, reason in report.skipped:
         out.print(Text(f"  skipped {_name(name)}: {_name(reason)}", "yellow"))
+
+
+def _show_health(report: HealthReport, as_json: bool) -> None:
+    """The report; exit status 1 if something is wrong."""
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        for done in report.mended:
+            out.print(Text(_name(done)))
+        for part, what in report.problems:
+            out.print(Text(f"{part}: {_name(what)}", "red"))
+        if not report.problems:
+            out.print(f"Whole: {report.documents} documents, {report.chunks} chunks.")
+    if report.problems:
+        raise typer.Exit(1)
 
 
 def _show_answer(answer: Answer) -> None:

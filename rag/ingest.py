@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.errors import ConfigError, LoadError
+from rag.errors import ConfigError, LoadError, StoreMissingError
 from rag.index.catalog import NewChunk, Root, Stamp
 from rag.index.store import Store, finish, replaced_roots, writing
-from rag.schema import IngestReport, SourceDocument
+from rag.schema import HealthReport, IngestReport, SourceDocument
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,11 +72,50 @@ def ingest(
     Documents of other folders stay. `progress` hears of each file; `embedder` stands in for the settings'.
     Raises ConfigError when there is nothing at the path and StoreLockedError when another process is writing.
     """
-    settings = settings or Settings()
     path = Path(folder_or_file).expanduser().resolve()
     if not path.exists():
         raise ConfigError(f"No file or folder at {folder_or_file}.")
-    with writing(settings) as store:
+    return _ingest(path, settings or Settings(), progress, embedder, anew=False)
+
+
+def rebuild(
+    settings: Settings, *, progress: Progress | None = None, embedder: "BaseEmbedding | None" = None
+) -> IngestReport:
+    """Make the whole index anew from the files, beside the one in use, which answers until then and is kept.
+
+    Raises StoreMissingError when there is none, and StoreLockedError when another process is writing.
+    """
+    if not (settings.home / "catalog.db").exists():
+        raise StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {settings.corpus}")
+    return _ingest(None, settings, progress, embedder, anew=True)
+
+
+def repair(
+    settings: Settings, *, progress: Progress | None = None, embedder: "BaseEmbedding | None" = None
+) -> HealthReport:
+    """Mend what is wrong with the index: Chroma and Tantivy from the catalog, damaged documents from their files.
+
+    Raises StoreError where nothing can be kept.
+    """
+    from rag.index.health import mend, verify
+
+    done, again = mend(settings)
+    for place in again:
+        report = ingest(place, settings, progress=progress, embedder=embedder)
+        done.append(f"{place}: {len(report.added) + len(report.changed)} documents read again")
+    after = verify(settings)
+    return HealthReport(after.documents, after.chunks, after.problems, tuple(done))
+
+
+def _ingest(
+    path: Path | None,
+    settings: Settings,
+    progress: Progress | None,
+    embedder: "BaseEmbedding | None",
+    *,
+    anew: bool,
+) -> IngestReport:
+    with writing(settings, anew=anew) as store:
         run = _Run(store, settings, progress, embedder)
         before = {document_id for _, document_ids in replaced_roots(store) for document_id in document_ids}
         for root, files in _work(store, path):
@@ -262,7 +301,7 @@ class _Run:
         self.tally.skipped.append((document_id, reason))
 
 
-def _work(store: Store, path: Path) -> Iterator[tuple[Root, Sequence[Path] | None]]:
+def _work(store: Store, path: Path | None) -> Iterator[tuple[Root, Sequence[Path] | None]]:
     """Each folder to bring up to date with the files named in it, or None for all of them.
 
     It is the folder asked for, or the one of the file asked for; for a new index beside an old one, the old's too.
@@ -274,11 +313,11 @@ def _work(store: Store, path: Path) -> Iterator[tuple[Root, Sequence[Path] | Non
         ]
         for old, known in replaced
     }
-    asked = _root(store, path)
-    if not path.is_dir():
-        named[asked] = [*named.get(asked, ()), path]
-    everything = path.is_dir() or bool(replaced)
-    for root in dict.fromkeys([asked, *named]):
+    asked = [_root(store, path)] if path else []
+    if path and not path.is_dir():
+        named[asked[0]] = [*named.get(asked[0], ()), path]
+    everything = bool(replaced) or (path is not None and path.is_dir())
+    for root in dict.fromkeys([*asked, *named]):
         files = dict.fromkeys(file for file in named.get(root, ()) if file.exists())
         if root in store.catalog.roots():  # else it lay inside the folder asked for, which has taken it over
             yield root, None if root.whole and everything else list(files)

@@ -167,6 +167,20 @@ class IngestReport:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What an index holds, and each thing that is wrong with it as (part, what); `mended` is what a repair did."""
+
+    documents: int
+    chunks: int
+    problems: tuple[tuple[str, str], ...] = ()
+    mended: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return asdict(self)
+
+
 def _flat(value: Passage | Citation) -> dict[str, Any]:
     fields = asdict(value)
     return {**fields.pop("span"), **fields}

@@ -11,7 +11,7 @@ passage has the surname, or deny in other words than the passage; the eighth has
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -65,8 +65,13 @@ def verify(
     document: Callable[[str], SourceDocument],
     passages: Sequence[Passage],
     encode: Encode,
+    *,
+    copies: Callable[[str], Sequence[SourceDocument]] = lambda document_id: (),
 ) -> tuple[Claim, ...]:
-    """Each draft as a claim. A draft that names no source is put to every passage, and cites nothing if none fits."""
+    """Each draft as a claim. A draft that names no source is put to every passage, and cites nothing if none fits.
+
+    What stands in a document of which there are copies is cited in each of these too.
+    """
     markers = count(1)
     numbered: dict[Span, Citation] = {}
     everywhere = tuple(passage.span for passage in passages)
@@ -76,12 +81,21 @@ def verify(
         whole = [_Evidence(document(source.document_id), source) for source in draft.sources]
         finding = _verbatim(draft.text, [*whole, *sentences]) or _find(draft.text, sentences, encode)
         evidence = finding.evidence if draft.sources or finding.verdict != "unsupported" else ()
+        evidence = tuple(place for item in evidence for place in (item, *_elsewhere(item, copies)))
         for item in evidence:
             if item.span not in numbered:
                 page = item.document.page_at(item.span.start)
                 numbered[item.span] = Citation(next(markers), item.span, item.quote, page)
         claims.append(Claim(draft.text, tuple(numbered[item.span] for item in evidence), finding.verdict))
     return tuple(claims)
+
+
+def _elsewhere(item: _Evidence, copies: Callable[[str], Sequence[SourceDocument]]) -> Iterator[_Evidence]:
+    """The same words at the same place of the document's copies."""
+    for copy in copies(item.span.document_id):
+        place = _Evidence(copy, Span(copy.document_id, item.span.start, item.span.end))
+        if place.quote == item.quote:
+            yield place
 
 
 def _sentences(sources: Sequence[Span], document: Callable[[str], SourceDocument]) -> list[_Evidence]:

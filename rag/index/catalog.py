@@ -9,6 +9,7 @@ carries a checksum that is compared whenever it is read, and the few rows that s
 
 import hashlib
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePath
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +90,18 @@ class NewChunk:
     end: int
     heading: str
     vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """A document that is whole in a catalog that is not, with all that `Catalog.put` takes."""
+
+    root: int
+    sha256: str
+    stamp: Stamp
+    named: bool
+    document: SourceDocument
+    chunks: list[NewChunk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +348,26 @@ class Catalog:
                 self._db.execute("DELETE FROM documents WHERE number = ?", (number,))
         return gone
 
+    def salvage(self, number: int) -> Salvaged | None:
+        """The document of this number with its chunks, if every byte of it is as it was written."""
+        columns = f"root, size, modified, {_DOCUMENT}"
+        try:
+            row = self._db.execute(f"SELECT {columns} FROM documents WHERE number = ?", (number,)).fetchone()
+            found = self._db.execute(
+                f"SELECT {_CHUNK} FROM chunks WHERE document = ? ORDER BY rowid", (number,)
+            ).fetchall()
+        except sqlite3.DatabaseError:
+            return None
+        if row is None or any(_checksum(part) != part[-1] for part in (row[3:], *found)):
+            return None
+        root, size, modified, id_, sha256, title, date, text, page_starts, named, _ = row
+        document = SourceDocument(id_, title, date, text, tuple(json.loads(page_starts)))
+        chunks = [
+            NewChunk(start, end, heading, np.frombuffer(vector, dtype=np.float32))
+            for _, _, start, end, heading, vector, _ in found
+        ]
+        return Salvaged(root, sha256, Stamp(size, modified), bool(named), document, chunks)
+
     def _expect_seal(self) -> None:
         if self.meta("seal") != self._seal():
             raise StoreError(f"{self.path} is damaged: what it says of itself is not as it was written. {WAYS_OUT}")
@@ -554,6 +588,9 @@ def discard(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     # one connection serves all threads of a server: SQLite is built serialised, and readers only select
+    if not os.access(path.parent, os.W_OK):  # the last ingest has left no log, and nobody can write one here
+        address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+        return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     try:
         db.execute("PRAGMA journal_mode = WAL")

@@ -41,6 +41,7 @@ class Derived:
     """The folders of one derived index."""
 
     def __init__(self, home: Path, name: str) -> None:
+        self.name = name
         self._record = home / f"{name}.reached"
         self._folders = home / name
 
@@ -76,9 +77,12 @@ class Derived:
         folder.mkdir(parents=True)
         return folder
 
-    def copy(self, reached: Reached) -> Path:
-        """A new folder with what is in the one in use. Readers may have its SQLite file open, and write to it."""
-        source, target = self.path(reached), self.empty()
+    def copy(self, reached: Reached, target: Path | None = None) -> Path:
+        """A new folder, or another, with what is in the one in use.
+
+        Readers may have its SQLite file open, and write to it.
+        """
+        source, target = self.path(reached), target or self.empty()
         for path in _files(source):
             copied = target / path.relative_to(source)
             copied.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -77,6 +78,7 @@ class Store:
         self._lock = threading.Lock()  # one thread searches or reopens, the others wait some milliseconds
         self._fingerprint = catalog.meta("fingerprint")
         self._parts = (Derived(home, "chroma"), Derived(home, "lexical"))
+        self._copies: TemporaryDirectory[str] | None = None  # of a home that cannot be written to
         self._opened: tuple[object, ...] | None = None  # what the two above were opened at
 
     @classmethod
@@ -91,7 +93,7 @@ class Store:
             catalog.close()
             raise StoreMismatchError(
                 f"The index at {settings.home} was built with {found} but settings name {describe(settings)}."
-                " Ingest again, or restore the setting."
+                " Restore the setting, or build it anew: rag rebuild"
             )
         return cls(settings.home, catalog)
 
@@ -102,6 +104,8 @@ class Store:
             if self._dense is not None:
                 self._dense.close()
             self._dense = None
+            if self._copies is not None:
+                self._copies.cleanup()
 
     # Searching
 
@@ -178,7 +182,7 @@ class Store:
             self._dense.close()
         self._dense = self._opened = None  # stay so if opening fails
         try:
-            chroma, lexical = (derived.path(reached) for derived, reached in self._in_use())
+            chroma, lexical = (self._readable(derived, reached) for derived, reached in self._in_use())
             self._dense, self._lexical = DenseIndex(chroma), LexicalIndex(lexical)
         except BaseException:
             if self._state().derived == state.derived:
@@ -194,6 +198,14 @@ class Store:
             return False
         self._opened = state.derived
         return True
+
+    def _readable(self, derived: Derived, reached: Reached) -> Path:
+        """The folder in use; a copy of it where nothing may be written, because both libraries write to open one."""
+        if os.access(self.home, os.W_OK):
+            return derived.path(reached)
+        self._copies = TemporaryDirectory(prefix="rag-") if self._copies is None else self._copies
+        folder = Path(self._copies.name, f"{derived.name}-{reached.folder}")
+        return folder if folder.is_dir() else derived.copy(reached, folder)
 
     def _state(self) -> "_State":
         id_, revision = self.catalog.meta("id"), self.catalog.revision
@@ -224,6 +236,24 @@ class Store:
             raise StoreMismatchError(
                 f"The index at {self.home} was built again with {self.catalog.meta('model')}. Start again to use it."
             )
+
+    def held(self) -> Iterator[tuple[str, set[str] | str]]:
+        """Of each derived index its name, and the ids of the chunks in it or what keeps it from being opened."""
+        from rag.index.dense import DenseIndex
+        from rag.index.lexical import LexicalIndex
+
+        for derived in self._parts:
+            reached = self._reached(derived)
+            if reached is None or reached.revision != self.catalog.revision:
+                yield derived.name, "behind the catalog, or made from another"
+            elif not derived.intact(reached):
+                yield derived.name, "its files are not as they were written"
+            elif derived.name == "chroma":
+                dense = DenseIndex(self._readable(derived, reached))
+                yield derived.name, dense.ids()
+                dense.close()
+            else:
+                yield derived.name, LexicalIndex(self._readable(derived, reached)).ids()
 
     # Writing
 
@@ -316,18 +346,19 @@ def describe(settings: Settings) -> str:
 
 
 @contextmanager
-def writing(settings: Settings) -> Iterator[Store]:
+def writing(settings: Settings, *, anew: bool = False) -> Iterator[Store]:
     """The store to write to, with the writer's lock held; created if there is none.
 
-    When the settings ask for another fingerprint than the index has, this is a new catalog beside the old one, which
-    goes on answering; `finish` swaps it in. Raises StoreLockedError when another process is writing.
+    When the settings ask for another fingerprint than the index has, or it is to be made `anew`, this is a new catalog
+    beside the old one, which goes on answering; `finish` swaps it in. StoreLockedError when another process is writing.
     """
     with _reported(settings.home):
         if settings.home.is_file():
             raise StoreError(f"{settings.home} is a file. Name a folder for the index.")
         settings.home.mkdir(parents=True, exist_ok=True)
         with _locked(settings.home):
-            store = Store(settings.home, _catalog_to_write(settings))
+            _finish_swap(settings.home)
+            store = Store(settings.home, _catalog_to_write(settings, anew=anew))
             try:
                 yield store
             finally:
@@ -416,12 +447,12 @@ def replaced_roots(store: Store) -> list[tuple[Root, list[str]]]:
     return found
 
 
-def _catalog_to_write(settings: Settings) -> Catalog:
+def _catalog_to_write(settings: Settings, *, anew: bool) -> Catalog:
     path, beside = settings.home / "catalog.db", settings.home / "next.db"
     if not path.exists():
         return Catalog.create(path, fingerprint=settings.fingerprint, model=describe(settings))
     catalog = Catalog.open(path)
-    if catalog.meta("fingerprint") == settings.fingerprint:
+    if catalog.meta("fingerprint") == settings.fingerprint and not anew:
         discard(beside)
         return catalog
     highest = catalog.highest
@@ -462,6 +493,16 @@ def _locked(home: Path) -> Iterator[None]:
     finally:
         pid.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Nobody else is writing to the index; StoreLockedError if somebody is. Nobody can where it is read-only."""
+    if not os.access(home, os.W_OK):
+        yield
+        return
+    with _reported(home), _locked(home):
+        yield
 
 
 @contextmanager
