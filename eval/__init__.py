@@ -1,4 +1,14 @@
-from eval.command import QUESTIONS, SplitChoice, anchor, anchor_or_drop, fit_weights, main, measure_speed
+from eval.command import QUESTIONS, SplitChoice, anchor, anchor_or_drop, endure_all, fit_weights, main, measure_speed
 from eval.formats import convert
 
-__all__ = ["QUESTIONS", "SplitChoice", "anchor", "anchor_or_drop", "convert", "fit_weights", "main", "measure_speed"]
+__all__ = [
+    "QUESTIONS",
+    "SplitChoice",
+    "anchor",
+    "anchor_or_drop",
+    "convert",
+    "endure_all",
+    "fit_weights",
+    "main",
+    "measure_speed",
+]

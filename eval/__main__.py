@@ -74,9 +74,18 @@ def speed(
     eval.measure_speed(folder, rounds, Console())
 
 
+@app.command()
+def endure(
+    kills: Annotated[int, typer.Option(min=0, help="How many ingests to kill.")] = 200,
+    damage: Annotated[int, typer.Option(min=0, help="How often to damage a derived file, and the catalog.")] = 100,
+) -> None:
+    """Kill ingests at random moments and damage files of an index; count what goes wrong."""
+    eval.endure_all(kills, damage, Console())
+
+
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
-    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["speed"], ["--help"])
+    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["speed"], ["endure"], ["--help"])
     try:
         app(arguments if named else ["run", *arguments], prog_name="python -m eval")
     except rag.RagError as error:

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 import rag
-from eval import dataset, fit, report, speed
+from eval import dataset, endure, fit, report, speed
 from eval.dataset import Question
 from eval.run import Progress, run
 
@@ -88,6 +89,19 @@ def measure_speed(folder: Path, rounds: int, console: Console) -> None:
             f" bare encode {taken.chunks / taken.encoding:.1f}/s, ratio {taken.ratio:.2f}"
         )
     console.print(f"median ratio {statistics.median(ratios):.2f}")
+
+
+def endure_all(kills: int, damage: int, console: Console) -> None:
+    """Print what killed ingests and damaged files led to."""
+    for title, counts in (("Kills", endure.kills(kills)), ("Damage", endure.damages(damage))):
+        with _bar() as advance:
+            last: endure.Told = Counter()
+            for done, told in enumerate(counts, 1):
+                advance(done, kills if title == "Kills" else 2 * damage)
+                last = told
+        console.print(title)
+        for what, number in last.items():
+            console.print(f"  {what}: {number}", markup=False, soft_wrap=True)
 
 
 def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question, ...]:

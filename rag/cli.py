@@ -9,8 +9,9 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -217,11 +218,17 @@ def serve(
     home: Home = None,
     host: Annotated[str | None, typer.Option(help="Address to listen at.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.", show_default="7860")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Ingest again whenever the folders change.")] = False,
 ) -> None:
     """Serve the page, and questions as JSON under /api. Ctrl-C ends it."""
     settings = _settings(home)
     host = host or settings.host
-    with _listen(host, settings.port if port is None else port) as listener:
+    if watch and not (settings.home / "catalog.db").exists():
+        ingest(None, home)
+    with (
+        _watching(settings) if watch else nullcontext(),
+        _listen(host, settings.port if port is None else port) as listener,
+    ):
         os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
         with err.status("Starting the page"):
             server = _server(settings)
@@ -304,6 +311,25 @@ def _server(settings: "Settings") -> Any:
     lines = examples.read_text(encoding="utf-8").splitlines() if examples.is_file() else []
     page = build(bot, examples=[line for line in lines if line.strip()], document_count=len(bot.documents()))
     return uvicorn.Server(uvicorn.Config(mount(application(bot), page), log_level="warning"))
+
+
+@contextmanager
+def _watching(settings: "Settings") -> Iterator[None]:
+    """The ingested folders are followed while this lasts; the corpus where none was ingested whole."""
+    from rag.index.store import Store
+    from rag.watch import follow
+
+    with closing(Store.open(settings)) as store:
+        folders = [root.path for root in store.catalog.roots() if root.whole] or [settings.corpus]
+    stop = Event()
+    options = {"stop": stop, "tell": lambda said: err.print(_shown(said), markup=False, soft_wrap=True)}
+    follower = Thread(target=follow, args=(folders, settings.home), kwargs=options)
+    follower.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        follower.join()
 
 
 def _listen(host: str, port: int) -> socket.socket:

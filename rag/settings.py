@@ -5,6 +5,7 @@ the defaults below.
 """
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
 
     # The index: a change to any of these three needs the index built again (see `fingerprint`)
     embedder: str = PACKAGED_MODEL  # packaged model, or any sentence-transformers model by name or folder
-    embedder_revision: str = ""  # a label of your own for a model folder whose weights changed under the same name
+    embedder_revision: str = ""  # a label of your own for a hub model that changed under its name; folders are hashed
     chunk_size: Annotated[int, Field(ge=16, le=2048)] = 160  # embedder tokens; MiniLM reads 256 with title and heading
 
     # Retrieval
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     @property
     def fingerprint(self) -> str:
         """Names what the vectors and offsets of an index depend on; two indexes with the same one may be mixed."""
-        parts = (self.embedder, self.embedder_revision, self.chunk_size, LOADER_VERSION)
+        parts = (self.embedder, self.embedder_revision, weights(self.embedder), self.chunk_size, LOADER_VERSION)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     @classmethod
@@ -72,3 +73,25 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before the environment before rag.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def weights(embedder: str) -> str:
+    """Hash of all files of a model folder, so that other weights under the same path are another model; else empty.
+
+    The packaged model's weights are pinned where they are loaded.
+    """
+    folder = Path(embedder)
+    if not folder.is_dir():
+        return ""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return _hash(tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache
+def _hash(files: tuple[tuple[str, int, int], ...]) -> str:
+    """Of the files' contents, in order; remembered for as long as they are listed alike."""
+    total = hashlib.sha256()
+    for name, _, _ in files:
+        with Path(name).open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()[:12]

@@ -1,0 +1,44 @@
+"""Folders that change → ingests of them, in a process of its own so that answers keep coming meanwhile."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+
+from watchfiles import Change, watch
+
+_PAUSE = 5.0  # seconds before another try while somebody else is writing
+_STEP = 0.2  # seconds between looks at whether to stop
+_LOWER = 10  # added to the niceness of an ingest: whoever asks goes first
+
+
+def follow(folders: Sequence[Path], home: Path, *, stop: Event, tell: Callable[[str], None]) -> None:
+    """Ingest the folders now and after every change, until `stop` is set; `tell` hears what an ingest could not do."""
+
+    def counts(_: Change, changed: str) -> bool:
+        path = Path(changed)
+        return not (path.is_relative_to(home.resolve()) or path.name.startswith((".", "~$")))
+
+    _ingest(folders, home, stop, tell)
+    for _ in watch(*folders, watch_filter=counts, stop_event=stop, raise_interrupt=False):
+        _ingest(folders, home, stop, tell)
+
+
+def _ingest(folders: Sequence[Path], home: Path, stop: Event, tell: Callable[[str], None]) -> None:
+    command = [sys.executable, "-m", "rag", "ingest", *map(str, folders), "--home", str(home), "--json"]
+    while not stop.is_set():
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            if hasattr(os, "setpriority"):
+                os.setpriority(os.PRIO_PROCESS, process.pid, _LOWER)
+            while process.poll() is None:
+                if stop.wait(_STEP):
+                    process.terminate()  # what is done is kept
+            said = process.stderr.read().strip() if process.stderr else ""
+        if process.returncode == 0 or stop.is_set():
+            return
+        tell(said.splitlines()[-1] if said else f"An ingest ended with status {process.returncode}.")
+        if "Another process" not in said:
+            return
+        stop.wait(_PAUSE)
