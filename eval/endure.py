@@ -87,6 +87,7 @@ def kills(times: int, seed: int = 1) -> Iterator[Told]:
                 versions.setdefault(name, set()).add(text)
             killed = _killed(partial(ingest, folder, settings), after=draw.uniform(0, lasts))
             told["killed" if killed else "done before the kill"] += 1
+            told["of these, while Chroma or Tantivy was written"] += killed and _half_written(settings.home)
             opened = _apart(partial(_after_a_kill, settings, versions, indexed & texts(folder).keys()))
             told.update(opened[0] if opened else {"crashed when opened": 1})
             indexed = opened[1] if opened else indexed
@@ -194,6 +195,11 @@ def _after_a_kill(
     except rag.RagError as error:
         told[f"not opened: {error}"] += 1
     return told, frozenset(ids)
+
+
+def _half_written(home: Path) -> bool:
+    """True if a derived index has a folder beside the one in use."""
+    return any(len([*(home / name).glob("*")]) > 1 for name in ("chroma", "lexical"))
 
 
 def _is_one_of(text: str, versions: set[str]) -> bool:
