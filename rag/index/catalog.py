@@ -369,7 +369,8 @@ class Catalog:
         return Salvaged(root, sha256, Stamp(size, modified), bool(named), document, chunks)
 
     def _expect_seal(self) -> None:
-        if self.meta("seal") != self._seal():
+        found = next((value for (value,) in self._rows("SELECT value FROM meta WHERE key = 'seal'")), None)
+        if found != self._seal():
             raise StoreError(f"{self.path} is damaged: what it says of itself is not as it was written. {WAYS_OUT}")
 
     def _seal(self) -> str:

@@ -1,11 +1,13 @@
 """Vectors in Chroma, derived from the catalog; the only importer of chromadb.
 
 Chroma holds ids and vectors and no text, so a deleted sentence cannot linger in its files. `add` silently keeps the
-old vector of a known id (1.5.9); our ids are never used twice, and every change deletes before it adds.
+old vector of a known id (1.5.9); our ids are never used twice, and every change deletes before it adds. The graph of up
+to 1,000 vectors is never saved; in its place Chroma writes whatever the memory held, texts too, and never reads it: it goes.
 """
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ class DenseIndex:
     """Nearest vectors by cosine."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._searched = False
         with _OPENING:
             SharedSystemClient.clear_system_cache()  # else a reopened folder answers from the state it had before
             self._client: Any = PersistentClient(str(folder), ChromaSettings(anonymized_telemetry=False))
@@ -44,6 +48,9 @@ class DenseIndex:
     def search(self, vector: NDArray[np.float32], k: int) -> list[str]:
         """Ids of the `k` nearest chunks, nearest first."""
         found = self._rows.query(query_embeddings=vector[None], n_results=k, include=[])
+        if not self._searched:  # the first search is what opens the graph
+            self._searched = True
+            self._delete_unsaved()
         return list(found["ids"][0])
 
     def ids(self) -> set[str]:
@@ -56,4 +63,13 @@ class DenseIndex:
 
     def close(self) -> None:
         """Let go of the files."""
+        self._delete_unsaved()
         self._system.stop()  # the client's own close would stop whichever system was last opened over this folder
+
+    def _delete_unsaved(self) -> None:
+        """Delete the files of a graph that was not saved."""
+        for header in self._folder.glob("*/header.bin"):
+            if not (header.parent / "index_metadata.pickle").exists():
+                for file in header.parent.glob("*.bin"):
+                    with suppress(OSError):  # Windows keeps what is open
+                        file.unlink()

@@ -308,6 +308,26 @@ def test_document_that_changes_during_an_answer_is_not_cited(tmp_path: Path, cha
     assert {passage.span.document_id for passage in answer.passages} == {"harbour.txt"}
 
 
+def test_copies_of_a_document_are_cited_beside_it(tmp_path: Path) -> None:
+    """One answer, one sentence, and every place where it stands; three copies at most."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in ("a.md", "b.md", "c.md", "d.md", "e.md"):
+        (folder / name).write_text(DOCUMENTS["archive.md"])
+    settings = Settings(home=tmp_path / "home")
+    rag.ingest(folder, settings, embedder=HashEmbedding(model_name="hash"))
+    bot = talk(Store.open(settings))
+
+    answer = bot.ask("Who opened the archive in 1921?")
+
+    assert misquoted(bot, answer) == []
+    bot.close()
+    claim = next(claim for claim in answer.claims if claim.text == TRUE[0])
+    assert [citation.quote for citation in claim.citations] == [TRUE[0]] * 4
+    assert len({citation.span.document_id for citation in claim.citations}) == 4
+    assert len({citation.marker for citation in answer.citations}) == len(answer.citations)
+
+
 def test_empty_index_is_not_an_error(tmp_path: Path) -> None:
     """Over no documents at all there is an answer, and it is that they do not say."""
     (tmp_path / "documents").mkdir()

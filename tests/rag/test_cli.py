@@ -20,6 +20,7 @@ from typer.main import get_group
 import rag
 from rag import Chatbot, Settings, cli
 from rag.errors import StoreMissingError
+from rag.ingest import rebuild
 from tests.fakes import LightEmbedding
 
 QUESTION = "When did China cut off military channels?"
@@ -342,6 +343,53 @@ def test_remove_with_other_settings_leaves_the_index_alone(
 
 
 # eval
+
+
+def test_verify_says_that_the_index_is_whole(run: Run, copied: Settings) -> None:
+    """In words or as JSON, with exit status 0."""
+    words, as_json = run("verify", "--home", copied.home), run("verify", "--home", copied.home, "--json")
+
+    assert (words.code, words.words) == (0, "Whole: 7 documents, 27 chunks.") or "Whole: 7 documents" in words.words
+    assert json.loads(as_json.out)["problems"] == []
+
+
+def test_damage_is_told_and_mended(run: Run, copied: Settings) -> None:
+    """`verify` exits with 1 and names the part, `repair` mends it, and then all is whole."""
+    shutil.rmtree(copied.home / "chroma")
+
+    found, mended, after = (run(name, "--home", copied.home) for name in ("verify", "repair", "verify"))
+
+    assert (found.code, found.words) == (1, "chroma: its files are not as they were written")
+    assert (mended.code, "chroma built from the catalog" in mended.words) == (0, True)
+    assert after.code == 0
+
+
+def test_rollback_goes_back_and_says_what_to_set(run: Run, copied: Settings) -> None:
+    """Where the index that is in use again needs other settings, they are named; `--drop` deletes the other."""
+    settings = Settings(home=copied.home, corpus=copied.corpus, chunk_size=80)
+    rebuild(settings, embedder=LightEmbedding())
+
+    back, dropped, none = (run("rollback", "--home", copied.home, *more) for more in ([], ["--drop"], []))
+
+    assert (back.code, "chunks of 160 tokens" in back.words) == (0, True)
+    assert (dropped.code, dropped.words) == (0, "The previous index is deleted.")
+    assert (none.code, "No previous index" in none.err) == (1, True)
+
+
+def test_stopped_ingest_says_that_nothing_is_lost(
+    run: Run, copied: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ctrl-C ends it with the status of an interrupt, and says how to go on."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rag.ingest.ingest", stop)
+
+    stopped = run("ingest", tmp_path, "--home", copied.home)
+
+    assert stopped.code == 130
+    assert "the same command goes on from there" in stopped.err
 
 
 def test_eval_measures_and_writes_the_results(run: Run, sample_settings: Settings, tmp_path: Path) -> None:

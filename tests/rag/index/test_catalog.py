@@ -12,7 +12,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from rag.errors import StoreError, StoreMismatchError
-from rag.index.catalog import Catalog, NewChunk, Root
+from rag.index.catalog import Catalog, NewChunk, Root, Stamp
 from rag.schema import SourceDocument
 
 VECTOR = np.array([1.0, 0.0], dtype=np.float32)
@@ -258,8 +258,126 @@ def test_other_format_is_told_of(catalog: Catalog) -> None:
         db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     db.close()
 
-    with pytest.raises(StoreMismatchError, match="format 99"):
+    with pytest.raises(StoreMismatchError, match=r"format 99; .* written by a newer version"):
         Catalog.open(catalog.path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE documents SET text = 'Worse.'",
+        "UPDATE documents SET title = 'Other'",
+        "UPDATE documents SET page_starts = '[1]'",
+        "UPDATE chunks SET start = 1",
+        "UPDATE chunks SET heading = 'Other'",
+        "UPDATE chunks SET vector = zeroblob(8)",
+    ],
+)
+def test_row_that_is_not_as_it_was_written_is_never_read(catalog: Catalog, root: Root, statement: str) -> None:
+    """SQLite sees nothing wrong with it; a checksum does, and a check of everything names the row."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    assert list(catalog.faults()) == []
+
+    meddle(catalog, statement)
+
+    with pytest.raises(StoreError, match="is not as it was written"):
+        catalog.chunks(["1-0"])
+    assert [(fault.kind, fault.document) for fault in catalog.faults()] == [
+        ("document" if "documents" in statement else "chunk", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE meta SET value = 'g' WHERE key = 'fingerprint'",
+        "UPDATE meta SET value = '7' WHERE key = 'revision'",
+        "UPDATE roots SET path = '/elsewhere'",
+        "DELETE FROM meta WHERE key = 'seal'",
+    ],
+)
+def test_what_a_catalog_says_of_itself_is_sealed(catalog: Catalog, root: Root, statement: str) -> None:
+    """Another folder or fingerprint would have documents removed or mixed: it does not open."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+
+    meddle(catalog, statement)
+
+    with pytest.raises(StoreError, match="rag repair"):
+        Catalog.open(catalog.path)
+    assert [fault.kind for fault in catalog.faults()] == ["catalog"]
+
+
+def test_whole_documents_are_salvaged_and_others_not(catalog: Catalog, root: Root) -> None:
+    """With their chunks, or not at all."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    put(catalog, "b.md", "Others.", (0, 7), root=root)
+    meddle(catalog, "UPDATE chunks SET heading = 'Other' WHERE document = 2")
+
+    found = catalog.salvage(1)
+
+    assert found
+    assert (found.document.text, [(c.start, c.end) for c in found.chunks], found.root) == ("Words.", [(0, 6)], 1)
+    assert (catalog.salvage(2), catalog.salvage(3)) == (None, None)
+
+
+def test_dropped_documents_are_told_to_the_derived_indexes(catalog: Catalog, root: Root) -> None:
+    """By number, because it may be the id that is damaged."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    meddle(catalog, "UPDATE documents SET id = 'c.md'")
+
+    gone = catalog.drop([1])
+
+    assert (gone, catalog.count(), catalog.removed_since(0)) == (["c.md"], (0, 0), ["1-0"])
+
+
+def test_copy_has_its_own_chunks_and_the_same_vectors(catalog: Catalog, root: Root) -> None:
+    """A title that is the file's name is that of the copy; both are known as copies of one another."""
+    document = SourceDocument("a.txt", "A", None, "Words.", ())
+    chunk = NewChunk(0, 6, "", VECTOR)
+    catalog.put(document, [chunk], root=root, sha256="s", named=True)
+
+    catalog.copy("a.txt", "b.txt", title="B", root=root, stamp=Stamp(6, 1))
+
+    copied = catalog.document("b.txt")
+    assert copied == SourceDocument("b.txt", "B", None, "Words.", ())
+    assert [(c.id, c.title, c.vector.tolist()) for c in catalog.added_since(0)] == [
+        ("1-0", "A", [1.0, 0.0]),
+        ("2-0", "B", [1.0, 0.0]),
+    ]
+    assert (catalog.copies("a.txt"), catalog.copies("b.txt"), catalog.with_content("s")) == (
+        ["b.txt"],
+        ["a.txt"],
+        ["a.txt", "b.txt"],
+    )
+
+
+def test_new_name_is_searched_where_the_name_is_the_title(catalog: Catalog, root: Root) -> None:
+    """The words of the title change, so the derived indexes hear of the chunks again."""
+    document = SourceDocument("a.txt", "A", None, "Words.", ())
+    catalog.put(document, [NewChunk(0, 6, "", VECTOR)], root=root, sha256="s", named=True)
+    before = catalog.revision
+
+    catalog.move("a.txt", "b.txt", title="B")
+
+    assert [(chunk.id, chunk.title) for chunk in catalog.added_since(before)] == [("1-0", "B")]
+    assert catalog.removed_since(before) == ["1-0"]
+
+
+def test_stamps_are_no_change(catalog: Catalog, root: Root) -> None:
+    """How a file is listed is noted without a new revision."""
+    put(catalog, "a.md", "Words.", (0, 6), root=root)
+    before = catalog.revision
+
+    catalog.restamp({"a.md": Stamp(6, 123)})
+
+    assert (catalog.stamps(root), catalog.revision) == ({"a.md": Stamp(6, 123)}, before)
+
+
+def meddle(catalog: Catalog, statement: str) -> None:
+    """Change the file behind the catalog's back."""
+    with sqlite3.connect(catalog.path) as db:
+        db.execute(statement)
+    db.close()
 
 
 def test_new_catalog_does_not_read_an_old_log(tmp_path: Path) -> None:

@@ -102,3 +102,17 @@ def vectors(*degrees: float) -> Vectors:
     """Unit vectors at these angles, in one plane."""
     angles = np.radians(np.array(degrees, dtype=np.float32))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def test_memory_is_not_written_to_disk(tmp_path: Path) -> None:
+    """Of a graph too small to be saved nothing stays, and it is searched all the same when it is opened again."""
+    index = DenseIndex(tmp_path / "chroma")
+    index.apply([], ["a", "b"], vectors(0, 30))
+    index.close()
+
+    for _ in range(2):
+        index = DenseIndex(tmp_path / "chroma")
+        found = index.search(vectors(0)[0], 2)
+        left = list((tmp_path / "chroma").rglob("*.bin"))
+        index.close()
+        assert (found, left, list((tmp_path / "chroma").rglob("*.bin"))) == (["a", "b"], [], [])

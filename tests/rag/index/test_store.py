@@ -16,7 +16,7 @@ from rag import Settings
 from rag.errors import StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import NewChunk
 from rag.index.derived import Derived
-from rag.index.store import Store, finish, replaced_roots, writing
+from rag.index.store import Store, drop_previous, finish, replaced_roots, roll_back, writing
 from rag.schema import SourceDocument
 from tests.fakes import hash_encode
 
@@ -224,6 +224,115 @@ def test_index_begun_for_other_settings_is_given_up_with_them(settings: Settings
         assert len(writer.catalog.known()) == 5
 
     assert not list(home.glob("next*"))
+
+
+def test_reader_never_meets_an_empty_index_while_another_takes_its_place(settings: Settings, store: Store) -> None:
+    """Before the switch the old one is found, after it the new one is named; never nothing."""
+    other = Settings(home=store.home, chunk_size=40)
+    seen: list[object] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                seen.append(lexical(store, "bees"))
+            except StoreMismatchError:
+                seen.append("another")
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with writing(other) as writer:
+        put(writer, "bees.md", *[f"Something of bees {number}." for number in range(300)])
+        finish(writer, other)
+    stop.set()
+    asking.join()
+    seen.append("another")
+
+    assert ["bees.md"] in seen
+    assert [found for found in seen if found not in (["bees.md"], "another")] == []
+    assert seen[seen.index("another") :] == ["another"] * len(seen[seen.index("another") :])
+
+
+def test_replaced_index_can_be_gone_back_to_and_forth(settings: Settings, home: Path) -> None:
+    """Nothing is embedded for it, and each is whole."""
+    other = Settings(home=home, chunk_size=40)
+    with writing(other) as writer:
+        for id_, text in TEXTS.items():
+            put(writer, id_, text)
+        put(writer, "snow.md", "Something of snow.")
+        finish(writer, other)
+
+    for settings_then, found in ((settings, []), (other, ["snow.md"]), (settings, [])):
+        built_with = roll_back(other)
+        store = Store.open(settings_then)
+        assert (lexical(store, "snow"), lexical(store, "bees"), store.whole()) == (found, ["bees.md"], True)
+        assert str(settings_then.chunk_size) in built_with
+        store.close()
+
+
+def test_what_was_deleted_is_not_kept_in_the_replaced_index(settings: Settings, home: Path) -> None:
+    """Going back does not bring it back."""
+    other = Settings(home=home, chunk_size=40)
+    with writing(other) as writer:
+        for id_, text in TEXTS.items():
+            put(writer, id_, text)
+        finish(writer, other)
+    with writing(other) as writer:
+        writer.catalog.remove(["bees.md"])
+        finish(writer, other)
+
+    assert [path.name for path in home.rglob("*") if path.is_file() and b"bees in the" in path.read_bytes()] == []
+    roll_back(other)
+    store = Store.open(settings)
+    assert (lexical(store, "bees"), lexical(store, "rain")) == ([], ["rain.md"])
+    store.close()
+
+
+def test_replaced_index_can_be_dropped(settings: Settings, home: Path) -> None:
+    """Then there is none, which is told."""
+    with writing(settings, anew=True) as writer:
+        put(writer, "snow.md", "Something of snow.")
+        finish(writer, settings)
+    assert (home / "previous.db").exists()
+
+    drop_previous(settings)
+
+    assert not list(home.glob("previous*"))
+    for act in (roll_back, drop_previous):
+        with pytest.raises(StoreMissingError, match="No previous index"):
+            act(settings)
+
+
+def test_kill_while_going_back_loses_neither(settings: Settings, home: Path) -> None:
+    """What was in use is already copied, and the next writer puts it where it belongs."""
+    with writing(settings, anew=True) as writer:
+        for id_, text in TEXTS.items():
+            put(writer, id_, text)
+        finish(writer, settings)
+    (home / "previous.db").replace(home / "swap.db")
+
+    roll_back(settings)
+
+    store = Store.open(settings)
+    assert lexical(store, "bees") == ["bees.md"]
+    store.close()
+
+
+def test_index_that_may_only_be_read_answers(settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a copy, because both libraries write to what they open; nothing is left of it, and nothing was written."""
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))  # root may write anywhere
+
+    store = Store.open(settings)
+    found = lexical(store, "bees"), dense(store, "Something of bees")[0]
+    copies = store._copies
+    store.close()
+
+    assert found == (["bees.md"], "bees.md")
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+    assert copies
+    assert not Path(copies.name).exists()
 
 
 # Damage
