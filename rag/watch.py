@@ -21,9 +21,14 @@ def follow(folders: Sequence[Path], home: Path, *, stop: Event, tell: Callable[[
         path = Path(changed)
         return not (path.is_relative_to(home.resolve()) or path.name.startswith((".", "~$")))
 
-    _ingest(folders, home, stop, tell)
-    for _ in watch(*folders, watch_filter=counts, stop_event=stop, raise_interrupt=False):
-        _ingest(folders, home, stop, tell)
+    first = True  # once the watch has begun: what changes during an ingest is heard of after it
+    looks = watch(
+        *folders, watch_filter=counts, stop_event=stop, raise_interrupt=False, rust_timeout=500, yield_on_timeout=True
+    )
+    for changes in looks:
+        if first or changes:
+            first = False
+            _ingest(folders, home, stop, tell)
 
 
 def _ingest(folders: Sequence[Path], home: Path, stop: Event, tell: Callable[[str], None]) -> None:

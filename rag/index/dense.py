@@ -2,7 +2,7 @@
 
 Chroma holds ids and vectors and no text, so a deleted sentence cannot linger in its files. `add` silently keeps the
 old vector of a known id (1.5.9); our ids are never used twice, and every change deletes before it adds. The graph of up
-to 1,000 vectors is never saved; in its place Chroma writes whatever the memory held, texts too, and never reads it: it goes.
+to 1,000 vectors is never saved; in its place Chroma writes what memory held, texts too: that is deleted.
 """
 
 import threading

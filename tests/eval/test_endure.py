@@ -18,7 +18,11 @@ def test_a_few_kills_lose_nothing() -> None:
     *_, told = endure.kills(6)
 
     assert told["killed"] + told["done before the kill"] == 6
-    assert {what: number for what, number in told.items() if number and "kill" not in what} == {}
+    assert {what for what, number in told.items() if number} <= {
+        "killed",
+        "done before the kill",
+        "of these, while Chroma or Tantivy was written",
+    }
 
 
 def test_damage_leads_to_no_crash_and_no_wrong_passage() -> None:

@@ -384,7 +384,7 @@ def test_stopped_ingest_says_that_nothing_is_lost(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rag.ingest.ingest", stop)
+    monkeypatch.setattr(sys.modules["rag.ingest"], "ingest", stop)
 
     stopped = run("ingest", tmp_path, "--home", copied.home)
 
