@@ -1,4 +1,14 @@
-from eval.command import QUESTIONS, SplitChoice, anchor, anchor_or_drop, endure_all, fit_weights, main, measure_speed
+from eval.command import (
+    QUESTIONS,
+    SplitChoice,
+    anchor,
+    anchor_or_drop,
+    endure_all,
+    fit_weights,
+    main,
+    measure_scale,
+    measure_speed,
+)
 from eval.formats import convert
 
 __all__ = [
@@ -10,5 +20,6 @@ __all__ = [
     "endure_all",
     "fit_weights",
     "main",
+    "measure_scale",
     "measure_speed",
 ]

@@ -75,6 +75,14 @@ def speed(
 
 
 @app.command()
+def scale(
+    files: Annotated[int, typer.Option(min=100, help="How many files to make and ingest.")] = 10_000,
+) -> None:
+    """Measure what an index of many small files costs, and how it answers during an ingest."""
+    eval.measure_scale(files, Console())
+
+
+@app.command()
 def endure(
     kills: Annotated[int, typer.Option(min=0, help="How many ingests to kill.")] = 200,
     damage: Annotated[int, typer.Option(min=0, help="How often to damage a derived file, and the catalog.")] = 100,
@@ -85,7 +93,7 @@ def endure(
 
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
-    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["speed"], ["endure"], ["--help"])
+    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["speed"], ["endure"], ["scale"], ["--help"])
     try:
         app(arguments if named else ["run", *arguments], prog_name="python -m eval")
     except rag.RagError as error:

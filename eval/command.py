@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 import rag
-from eval import dataset, endure, fit, report, speed
+from eval import dataset, endure, fit, report, scale, speed
 from eval.dataset import Question
 from eval.run import Progress, run
 
@@ -89,6 +89,12 @@ def measure_speed(folder: Path, rounds: int, console: Console) -> None:
             f" bare encode {taken.chunks / taken.encoding:.1f}/s, ratio {taken.ratio:.2f}"
         )
     console.print(f"median ratio {statistics.median(ratios):.2f}")
+
+
+def measure_scale(files: int, console: Console) -> None:
+    """Print each figure of an index of so many files."""
+    for what, number, unit in scale.measure(files):
+        console.print(f"{what}: {number:.4g} {unit}", markup=False, soft_wrap=True)
 
 
 def endure_all(kills: int, damage: int, console: Console) -> None:

@@ -72,13 +72,14 @@ def measure(folder: Path, *, rounds: int, embedder: BaseEmbedding | None = None)
     recorder = Recorder.of(bare)
     for _ in range(rounds):
         with TemporaryDirectory() as home:
-            ingesting = _seconds(lambda: rag.ingest(folder, rag.Settings(home=Path(home)), embedder=recorder))
+            ingesting = seconds(lambda: rag.ingest(folder, rag.Settings(home=Path(home)), embedder=recorder))
         texts = recorder.taken()
-        encoding = _seconds(partial(bare.get_text_embedding_batch, texts))
+        encoding = seconds(partial(bare.get_text_embedding_batch, texts))
         yield Round(len(texts), ingesting, encoding)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin

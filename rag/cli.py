@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +34,7 @@ Home = Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Index 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Question = Annotated[str, typer.Argument(help="The question, in quotes.", show_default=False)]
 
+_LOWER = 10  # niceness of an ingest
 # What would command a terminal or turn its text around; line ends and tabs are left
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -67,7 +68,7 @@ def ingest(
     reports = []
     for path in paths or [settings.corpus]:
         try:
-            with _progress() as progress:
+            with _progress() as progress, _stepping_back():
                 report = run(path, settings, progress=progress)
         except KeyboardInterrupt:
             err.print("Stopped. What is done is kept; the same command goes on from there.")
@@ -124,7 +125,7 @@ def rebuild(home: Home = None, as_json: AsJson = False) -> None:
     from rag.ingest import rebuild as run
 
     settings = _settings(home)
-    with _progress() as progress:
+    with _progress() as progress, _stepping_back():
         report = run(settings, progress=progress)
     if as_json:
         _print_json(report.to_dict())
@@ -208,7 +209,9 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
         _print_json(facts)
         return
     table = Table(show_header=False, box=None)
-    for name in ("home", "documents", "chunks", "built with", "bytes", "revision", "whole"):
+    for name in ("home", "documents", "chunks", "built with", "previous", "bytes", "revision", "whole"):
+        if facts[name] is None:
+            continue
         table.add_row(name, f"{facts[name]:,}" if name == "bytes" else Text(_name(str(facts[name]))))
     out.print(table)
 
@@ -351,6 +354,21 @@ def _progress() -> Iterator[Any]:
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("Reading files", total=None)
         yield lambda done, total, name: bar.update(task, completed=done, total=total, description=_short(name))
+
+
+@contextmanager
+def _stepping_back() -> Iterator[None]:
+    """Whoever asks meanwhile goes first; where nobody does, it is as fast as ever."""
+    if not hasattr(os, "getpriority"):
+        yield
+        return
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, max(before, _LOWER))
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # only root may go up again, and the process is about to end
+            os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def _short(name: str) -> str:

@@ -1,6 +1,5 @@
 """Folders that change → ingests of them, in a process of its own so that answers keep coming meanwhile."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ from watchfiles import Change, watch
 
 _PAUSE = 5.0  # seconds before another try while somebody else is writing
 _STEP = 0.2  # seconds between looks at whether to stop
-_LOWER = 10  # added to the niceness of an ingest: whoever asks goes first
 
 
 def follow(folders: Sequence[Path], home: Path, *, stop: Event, tell: Callable[[str], None]) -> None:
@@ -35,8 +33,6 @@ def _ingest(folders: Sequence[Path], home: Path, stop: Event, tell: Callable[[st
     command = [sys.executable, "-m", "rag", "ingest", *map(str, folders), "--home", str(home), "--json"]
     while not stop.is_set():
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-            if hasattr(os, "setpriority"):
-                os.setpriority(os.PRIO_PROCESS, process.pid, _LOWER)
             while process.poll() is None:
                 if stop.wait(_STEP):
                     process.terminate()  # what is done is kept

@@ -33,7 +33,7 @@ ROWS = (
 
 # These make the reader and the weights that rag/ ships, cutting text and weighing signs exactly as it does, time its
 # parts or break them: they may look inside.
-INSIDERS = {"eval.endure", "eval.fit", "eval.speed", "eval.train_reader"}
+INSIDERS = {"eval.endure", "eval.fit", "eval.scale", "eval.speed", "eval.train_reader"}
 
 HEAVY = {"torch", "transformers", "sentence_transformers", "llama_index", "chromadb", "gradio", "onnxruntime", "numpy"}
 

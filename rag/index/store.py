@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rag.errors import RagError, StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import WAYS_OUT, Catalog, Chunk, Root, discard
 from rag.index.derived import Derived, Reached
-from rag.settings import Settings
+from rag.settings import LOADER_VERSION, Settings, weights
 
 if TYPE_CHECKING:
     from rag.index.dense import DenseIndex
@@ -335,6 +335,7 @@ class Store:
             "built with": self.catalog.meta("model"),
             "revision": self.catalog.revision,
             "whole": self.whole(),
+            "previous": _built_with(self.home / "previous.db"),
             "bytes": sum(map(_size, self.home.rglob("*"))),
             "ids": [document_id for document_id, _, _ in self.catalog.documents()],
         }
@@ -342,7 +343,10 @@ class Store:
 
 def describe(settings: Settings) -> str:
     """The settings that an index depends on, in words."""
-    return f"{settings.embedder}, chunks of {settings.chunk_size} tokens"
+    told = [settings.embedder, f"chunks of {settings.chunk_size} tokens", f"loader {LOADER_VERSION}"]
+    for name, version in (("revision", settings.embedder_revision), ("weights", weights(settings.embedder))):
+        told += [f"{name} {version}"] * bool(version)
+    return ", ".join(told)
 
 
 @contextmanager
@@ -522,6 +526,14 @@ def _holder(home: Path) -> str:
         return (home / "writer.pid").read_text() or "unknown"
     except OSError:
         return "unknown"
+
+
+def _built_with(path: Path) -> str | None:
+    """What a catalog was built with; None where there is none."""
+    if not path.exists():
+        return None
+    with closing(Catalog.open(path)) as catalog:
+        return catalog.meta("model")
 
 
 def _size(path: Path) -> int:

@@ -244,7 +244,7 @@ def test_status_says_what_is_indexed(run: Run, sample_settings: Settings) -> Non
 
     assert told.code == 0
     assert "documents 7 " in told.words
-    assert "built with all-MiniLM-L6-v2, chunks of 160 tokens " in told.words
+    assert "built with all-MiniLM-L6-v2, chunks of 160 tokens" in told.words
     assert "whole True" in told.words
 
 
@@ -349,7 +349,7 @@ def test_verify_says_that_the_index_is_whole(run: Run, copied: Settings) -> None
     """In words or as JSON, with exit status 0."""
     words, as_json = run("verify", "--home", copied.home), run("verify", "--home", copied.home, "--json")
 
-    assert (words.code, words.words) == (0, "Whole: 7 documents, 27 chunks.") or "Whole: 7 documents" in words.words
+    assert (words.code, words.words.startswith("Whole: 7 documents")) == (0, True)
     assert json.loads(as_json.out)["problems"] == []
 
 
