@@ -252,7 +252,7 @@ def test_status_json_names_the_documents(run: Run, sample_settings: Settings, bo
     """The facts, and every document's id to remove it by."""
     told = json.loads(run("status", "--home", sample_settings.home, "--json").out)
 
-    assert set(told) == {"home", "documents", "chunks", "built with", "revision", "whole", "bytes", "ids"}
+    assert set(told) == {"home", "documents", "chunks", "built with", "revision", "whole", "previous", "bytes", "ids"}
     assert told["ids"] == list(bot.documents())
 
 
