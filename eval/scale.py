@@ -22,7 +22,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 
 import rag
 from eval.speed import Recorder, seconds
-from rag.index.store import writing
+from rag.index.writing import writing
 from rag.models.embed import document_embedder
 
 _READERS = 4

@@ -139,7 +139,8 @@ def rollback(
     drop: Annotated[bool, typer.Option("--drop", help="Delete the previous index instead.")] = False,
 ) -> None:
     """Go back to the index that the last rebuild replaced; again, and you are where you were."""
-    from rag.index.store import describe, drop_previous, roll_back
+    from rag.index.store import describe
+    from rag.index.writing import drop_previous, roll_back
 
     settings = _settings(home)
     if drop:

@@ -14,7 +14,8 @@ import numpy as np
 
 from rag.errors import ConfigError, LoadError, StoreMissingError
 from rag.index.catalog import NewChunk, Root, Stamp
-from rag.index.store import Store, finish, replaced_roots, writing
+from rag.index.store import Store
+from rag.index.writing import finish, replaced_roots, writing
 from rag.schema import HealthReport, IngestReport, SourceDocument
 from rag.settings import Settings
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rag.errors import StoreError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import Catalog, Fault, Root, discard
-from rag.index.store import Store, alone, describe
+from rag.index.lock import alone
+from rag.index.store import Store, describe
 from rag.schema import HealthReport
 from rag.settings import Settings
 

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,12 +23,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from rag.errors import RagError, StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
-from rag.index.catalog import WAYS_OUT, Catalog, Chunk, Root, discard
+from rag.errors import RagError, StoreError, StoreMismatchError, StoreMissingError
+from rag.index.catalog import WAYS_OUT, Catalog, Chunk
 from rag.index.derived import Derived, Reached
+from rag.index.lock import holder, unless_locked
 from rag.settings import LOADER_VERSION, Settings, weights
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Store:
                     if self._opened and self._state().derived != self._opened:  # the folder was replaced and is gone
                         continue
                     damage = error
-                with _unless_locked(self.home) as free:
+                with unless_locked(self.home) as free:
                     if not free:
                         raise StoreError(f"{self.home} cannot be read while it is written to. Ask again.") from damage
                     self.catch_up(anew=True)
@@ -161,7 +161,7 @@ class Store:
             if state.derived != self._opened:
                 self._expect_fingerprint()
             if not state.caught_up or (state.derived != self._opened and not self._intact()):
-                with _unless_locked(self.home) as free:
+                with unless_locked(self.home) as free:
                     if free:
                         self.catch_up()
                         state = self._state()
@@ -170,7 +170,7 @@ class Store:
             if state.complete and self._intact() and self._open(state):
                 continue
             if time.monotonic() > until:
-                raise StoreError(f"The index at {self.home} is being built (process {_holder(self.home)}). Ask again.")
+                raise StoreError(f"The index at {self.home} is being built (process {holder(self.home)}). Ask again.")
             time.sleep(0.05)
 
     def _open(self, state: "_State") -> bool:
@@ -187,12 +187,11 @@ class Store:
         except BaseException:
             if self._state().derived == state.derived:
                 raise
-        if (
-            self._dense is None or self._lexical is None or self._state().derived != state.derived
-        ):  # replaced meanwhile, and the folders gone
+        replaced = self._state().derived != state.derived  # and their folders are gone
+        if replaced or self._dense is None or self._lexical is None:
             return False
         if state.caught_up and not self._is_whole(self._dense, self._lexical):
-            with _unless_locked(self.home) as free:
+            with unless_locked(self.home) as free:
                 if free:
                     self.catch_up(anew=True)
             return False
@@ -347,185 +346,6 @@ def describe(settings: Settings) -> str:
     for name, version in (("revision", settings.embedder_revision), ("weights", weights(settings.embedder))):
         told += [f"{name} {version}"] * bool(version)
     return ", ".join(told)
-
-
-@contextmanager
-def writing(settings: Settings, *, anew: bool = False) -> Iterator[Store]:
-    """The store to write to, with the writer's lock held; created if there is none.
-
-    When the settings ask for another fingerprint than the index has, or it is to be made `anew`, this is a new catalog
-    beside the old one, which goes on answering; `finish` swaps it in. StoreLockedError when another process is writing.
-    """
-    with _reported(settings.home):
-        if settings.home.is_file():
-            raise StoreError(f"{settings.home} is a file. Name a folder for the index.")
-        settings.home.mkdir(parents=True, exist_ok=True)
-        with _locked(settings.home):
-            _finish_swap(settings.home)
-            store = Store(settings.home, _catalog_to_write(settings, anew=anew))
-            try:
-                yield store
-            finally:
-                store.close()
-
-
-def finish(store: Store, settings: Settings) -> None:
-    """Bring the derived indexes up to the catalog; one built beside the old takes its place, which is kept."""
-    built = store.catalog
-    path = settings.home / "catalog.db"
-    if built.path == path:
-        store.catch_up()
-    else:
-        made = store.prepare()  # before the switch: in between there is nothing to search
-        store.catalog = Catalog.open(path)
-        store.catalog.copy_to(settings.home / "previous.db")
-        store.catalog.become(built)
-        store.publish(made)
-        built.close()
-        discard(built.path)
-    store.catalog.checkpoint()
-    _forget_in_previous(settings.home, store.catalog)
-
-
-def roll_back(settings: Settings) -> str:
-    """Put the previous catalog in the place of the one in use, which becomes the previous; what it was built with.
-
-    Raises StoreMissingError when there is none.
-    """
-    path, previous = settings.home / "catalog.db", settings.home / "previous.db"
-    with _reported(settings.home), _locked(settings.home):
-        _finish_swap(settings.home)
-        if not previous.exists():
-            raise StoreMissingError(f"No previous index at {settings.home}. There is one after a rebuild.")
-        store = Store(settings.home, Catalog.open(previous))
-        made = store.prepare()
-        restored, store.catalog = store.catalog, Catalog.open(path)
-        store.catalog.copy_to(settings.home / "swap.db")
-        store.catalog.become(restored)
-        store.publish(made)
-        restored.close()
-        store.catalog.checkpoint()
-        built_with = store.catalog.meta("model")
-        store.close()
-        _finish_swap(settings.home)
-    return built_with
-
-
-def drop_previous(settings: Settings) -> None:
-    """Delete the previous catalog. Raises StoreMissingError when there is none."""
-    with _reported(settings.home), _locked(settings.home):
-        _finish_swap(settings.home)
-        if not (settings.home / "previous.db").exists():
-            raise StoreMissingError(f"No previous index at {settings.home}.")
-        discard(settings.home / "previous.db")
-
-
-def _forget_in_previous(home: Path, catalog: Catalog) -> None:
-    """Take out of the previous catalog what is no longer so in this: what was deleted is to be gone from every file."""
-    if not (home / "previous.db").exists():
-        return
-    previous, known = Catalog.open(home / "previous.db"), catalog.known()
-    gone = [id_ for id_, sha256 in previous.known().items() if known.get(id_) != sha256]
-    if gone:
-        previous.remove(gone)
-        previous.forget_tombstones(previous.revision)
-        previous.checkpoint()
-    previous.close()
-
-
-def _finish_swap(home: Path) -> None:
-    """What was in use before going back is what can be gone back to, also if a kill came in between."""
-    if (home / "swap.db").exists():
-        discard(home / "previous.db")
-        (home / "swap.db").replace(home / "previous.db")
-
-
-def replaced_roots(store: Store) -> list[tuple[Root, list[str]]]:
-    """The folders and document ids of the catalog that the one being written will replace; none for the one in use."""
-    path = store.home / "catalog.db"
-    if store.catalog.path == path:
-        return []
-    old = Catalog.open(path)
-    found = [(root, list(old.known(root))) for root in old.roots()]
-    old.close()
-    return found
-
-
-def _catalog_to_write(settings: Settings, *, anew: bool) -> Catalog:
-    path, beside = settings.home / "catalog.db", settings.home / "next.db"
-    if not path.exists():
-        return Catalog.create(path, fingerprint=settings.fingerprint, model=describe(settings))
-    catalog = Catalog.open(path)
-    if catalog.meta("fingerprint") == settings.fingerprint and not anew:
-        discard(beside)
-        return catalog
-    highest = catalog.highest
-    catalog.close()
-    if beside.exists():
-        catalog = Catalog.open(beside)
-        if catalog.meta("fingerprint") == settings.fingerprint:
-            return catalog
-        catalog.close()
-    return Catalog.create(beside, fingerprint=settings.fingerprint, model=describe(settings), above=highest)
-
-
-@contextmanager
-def _reported(home: Path) -> Iterator[None]:
-    """Failures of the disk and of SQLite as a StoreError."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"Cannot write to {home}: {error.strerror or error}. Check its space and rights.") from error
-    except sqlite3.Error as error:
-        raise StoreError(f"Cannot write to {home}: {error}. Check its space and rights.") from error
-
-
-@contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """The writer's lock, held. Raises StoreLockedError, at once, when another process has it."""
-    lock = FileLock(home / "writer.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise StoreLockedError(
-            f"Another process ({_holder(home)}) is writing to {home}. Wait until it is done."
-        ) from error
-    pid = home / "writer.pid"
-    try:
-        pid.write_text(str(os.getpid()))
-        yield
-    finally:
-        pid.unlink(missing_ok=True)
-        lock.release()
-
-
-@contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Nobody else is writing to the index; StoreLockedError if somebody is. Nobody can where it is read-only."""
-    if not os.access(home, os.W_OK):
-        yield
-        return
-    with _reported(home), _locked(home):
-        yield
-
-
-@contextmanager
-def _unless_locked(home: Path) -> Iterator[bool]:
-    """True while this process holds the writer's lock; False, at once, when another one does or none may write."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(_locked(home))
-            free = True
-        except (StoreLockedError, OSError):
-            free = False
-        yield free
-
-
-def _holder(home: Path) -> str:
-    try:
-        return (home / "writer.pid").read_text() or "unknown"
-    except OSError:
-        return "unknown"
 
 
 def _built_with(path: Path) -> str | None:

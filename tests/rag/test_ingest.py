@@ -24,7 +24,8 @@ from rag import Settings
 from rag.chunk import Chunker
 from rag.errors import ConfigError, LoadError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.lexical import terms
-from rag.index.store import Store, roll_back
+from rag.index.store import Store
+from rag.index.writing import roll_back
 from rag.ingest import Progress, rebuild, remove
 from rag.load import load
 from rag.models.embed import token_starts

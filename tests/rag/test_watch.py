@@ -8,7 +8,8 @@ from threading import Event, Thread
 import pytest
 
 from rag import Settings
-from rag.index.store import Store, writing
+from rag.index.store import Store
+from rag.index.writing import writing
 from rag.watch import follow
 
 pytestmark = pytest.mark.slow  # every ingest imports torch, which takes 10 s

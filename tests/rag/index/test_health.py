@@ -11,7 +11,8 @@ import rag
 from rag import Settings
 from rag.errors import StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.health import verify
-from rag.index.store import Store, writing
+from rag.index.store import Store
+from rag.index.writing import writing
 from rag.ingest import repair
 from rag.schema import HealthReport
 from tests.fakes import HashEmbedding, hash_encode

@@ -16,7 +16,8 @@ from rag import Settings
 from rag.errors import StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import NewChunk
 from rag.index.derived import Derived
-from rag.index.store import Store, drop_previous, finish, replaced_roots, roll_back, writing
+from rag.index.store import Store
+from rag.index.writing import drop_previous, finish, replaced_roots, roll_back, writing
 from rag.schema import SourceDocument
 from tests.fakes import hash_encode
 
@@ -476,7 +477,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from rag import Settings
-from rag.index.store import finish, writing
+from rag.index.writing import finish, writing
 from tests.rag.index.test_store import put
 
 settings = Settings(home=Path(sys.argv[1]))
