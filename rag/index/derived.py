@@ -22,6 +22,10 @@ from urllib.parse import quote
 _ALWAYS_HASHED = 64 * 2**20  # bytes: 0.1 s; beyond that a file of the same size and time is taken to be the same
 
 
+class UnwritableError(Exception):
+    """A derived index could not be written anew; its text is what Chroma or Tantivy said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """What a derived index holds: the catalog and revision it was made from, its folder, and its files."""

@@ -1,25 +1,49 @@
-"""One writer at a time across processes: a lock that the operating system takes back from a process that dies."""
+"""One writer at a time across processes, by a lock that the operating system takes back from a process that dies.
+
+<home>/reserve    a megabyte that is given up when the disk is full: to open SQLite and Chroma takes some space too,
+                  and the index is to answer all the same
+"""
 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from rag.errors import StoreError, StoreLockedError
+from rag.index.derived import Derived, UnwritableError
+
+WRITE_ERRORS = (OSError, sqlite3.Error, UnwritableError)
+
+_RESERVE = 2**20  # bytes
 
 
 @contextmanager
 def reported(home: Path) -> Iterator[None]:
-    """Failures of the disk and of SQLite as a StoreError."""
+    """Failures of the disk and of SQLite as a StoreError, after what is left of the work was cleared away."""
     try:
         yield
-    except OSError as error:
-        raise StoreError(f"Cannot write to {home}: {error.strerror or error}. Check its space and rights.") from error
-    except sqlite3.Error as error:
-        raise StoreError(f"Cannot write to {home}: {error}. Check its space and rights.") from error
+    except WRITE_ERRORS as error:
+        make_room(home)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise StoreError(f"Cannot write to {home}: {reason}. Check its space and rights.") from error
+
+
+def make_room(home: Path) -> None:
+    """Give up the reserve, and clear away derived indexes that were not finished."""
+    with suppress(OSError):
+        (home / "reserve").unlink(missing_ok=True)
+        for name in ("chroma", "lexical"):
+            Derived(home, name).sweep()
+
+
+def keep_reserve(home: Path) -> None:
+    """Set the space aside, if it is not; OSError where there is none, so that nothing is begun on a full disk."""
+    path = home / "reserve"
+    if not path.exists() or path.stat().st_size < _RESERVE:
+        path.write_bytes(bytes(_RESERVE))
 
 
 @contextmanager

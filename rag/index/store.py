@@ -11,6 +11,7 @@ means that work is repeated. Whoever opens an index that is behind brings it up,
 """
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -27,8 +28,8 @@ from numpy.typing import NDArray
 
 from rag.errors import RagError, StoreError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import WAYS_OUT, Catalog, Chunk
-from rag.index.derived import Derived, Reached
-from rag.index.lock import holder, unless_locked
+from rag.index.derived import Derived, Reached, UnwritableError
+from rag.index.lock import holder, reported, unless_locked
 from rag.settings import LOADER_VERSION, Settings, weights
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _BATCH = 2000  # chunks held in memory while a derived index catches up
 _PATIENCE = 10.0  # seconds that a question waits for an index that is just being put in place of another
+_SPARE = 16 * 2**20  # bytes
+_RETRY = 60.0  # seconds between tries to bring the derived indexes up where the disk is full
 _NO_DAMAGE = (RagError, sqlite3.Error, KeyboardInterrupt, SystemExit)  # what building again would not mend
 
 _Found = TypeVar("_Found")
@@ -79,6 +82,7 @@ class Store:
         self._fingerprint = catalog.meta("fingerprint")
         self._parts = (Derived(home, "chroma"), Derived(home, "lexical"))
         self._copies: TemporaryDirectory[str] | None = None  # of a home that cannot be written to
+        self._not_before = 0.0  # when to try again to bring the derived indexes up, after that has failed
         self._opened: tuple[object, ...] | None = None  # what the two above were opened at
 
     @classmethod
@@ -150,7 +154,8 @@ class Store:
                 with unless_locked(self.home) as free:
                     if not free:
                         raise StoreError(f"{self.home} cannot be read while it is written to. Ask again.") from damage
-                    self.catch_up(anew=True)
+                    with reported(self.home):
+                        self.catch_up(anew=True)
                 return read(*self._derived())
 
     def _derived(self) -> "tuple[DenseIndex, LexicalIndex]":
@@ -162,8 +167,8 @@ class Store:
                 self._expect_fingerprint()
             if not state.caught_up or (state.derived != self._opened and not self._intact()):
                 with unless_locked(self.home) as free:
-                    if free:
-                        self.catch_up()
+                    if free and time.monotonic() > self._not_before:
+                        self._try_to_catch_up()
                         state = self._state()
             if state.derived == self._opened and self._dense is not None and self._lexical is not None:
                 return self._dense, self._lexical
@@ -172,6 +177,23 @@ class Store:
             if time.monotonic() > until:
                 raise StoreError(f"The index at {self.home} is being built (process {holder(self.home)}). Ask again.")
             time.sleep(0.05)
+
+    def _try_to_catch_up(self) -> None:
+        """Bring the derived indexes up; where the disk is full, those that there are have to do for a while."""
+        usable = self._state().complete and self._intact()
+        try:
+            if not usable or self._has_room():
+                with reported(self.home):
+                    self.catch_up()
+        except StoreError:
+            if not usable:
+                raise
+            self._not_before = time.monotonic() + _RETRY
+
+    def _has_room(self) -> bool:
+        """True if copies of the derived indexes would fit on the disk with some to spare."""
+        used = sum(size for _, reached in self._in_use() for size, _, _ in reached.files.values())
+        return shutil.disk_usage(self.home).free > 2 * used + _SPARE
 
     def _open(self, state: "_State") -> bool:
         """Open what the state names; False when that is no longer in use, or does not hold what it should."""
@@ -276,7 +298,7 @@ class Store:
             folder = self._brought_up(derived, reached, bring) if reached else None
             if folder is None:
                 folder = derived.empty()
-                bring(folder, 0)
+                self._fill(folder, bring)
             made.append((derived, folder))
         return made
 
@@ -296,6 +318,14 @@ class Store:
             raise
         except BaseException:  # damaged files: see `_search`
             return None
+
+    def _fill(self, folder: Path, bring: Callable[[Path, int], int]) -> None:
+        try:
+            bring(folder, 0)
+        except (OSError, RagError):
+            raise
+        except Exception as error:  # each library has its own for a full disk
+            raise UnwritableError(str(error)) from error
 
     def _bring_dense(self, folder: Path, since: int) -> int:
         """Apply to Chroma what came after a revision; how many chunks it holds then."""

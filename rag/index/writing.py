@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rag.errors import StoreError, StoreMissingError
 from rag.index.catalog import Catalog, Root, discard
-from rag.index.lock import locked, reported
+from rag.index.lock import WRITE_ERRORS, keep_reserve, locked, make_room, reported
 from rag.index.store import Store, describe
 from rag.settings import Settings
 
@@ -23,10 +23,14 @@ def writing(settings: Settings, *, anew: bool = False) -> Iterator[Store]:
             raise StoreError(f"{settings.home} is a file. Name a folder for the index.")
         settings.home.mkdir(parents=True, exist_ok=True)
         with locked(settings.home):
+            keep_reserve(settings.home)
             _finish_swap(settings.home)
             store = Store(settings.home, _catalog_to_write(settings, anew=anew))
             try:
                 yield store
+            except WRITE_ERRORS:
+                make_room(settings.home)  # for SQLite to merge its log on closing, which then goes
+                raise
             finally:
                 store.close()
 
