@@ -40,7 +40,7 @@ class Settings(BaseSettings):
 
     # Answering
     sentences: Annotated[int, Field(ge=1, le=10)] = 3  # at most this many quoted sentences in an extractive answer
-    sentence_margin: Annotated[float, Field(ge=0)] = 1.5  # log-odds below the best from which a sentence is left out
+    sentence_margin: Annotated[float, Field(ge=0)] = 2.0  # log-odds below the best from which a sentence is left out
     answer_threshold: Fraction = 0.5  # below this probability that the corpus answers, it says that it does not
 
     # Language model; none by default, so nothing leaves the machine
