@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from pydantic import PrivateAttr
 import rag
 from rag import Settings
 from rag.chunk import Chunker
-from rag.errors import ConfigError, LoadError, StoreLockedError, StoreMismatchError, StoreMissingError
+from rag.errors import ConfigError, LoadError, StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
+from rag.index.health import verify
 from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.index.writing import roll_back
@@ -784,6 +785,43 @@ def test_kill_at_any_moment_leaves_an_index_that_answers_and_is_finished(place: 
     assert 0 < place.embedder.count <= 20
     assert len(place.retrieve("garden after 21")) == 40
     assert place.ingest() == IngestReport(unchanged=40)
+
+
+# A full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a few megabytes; only root can make one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("may not mount")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spare", [200, 600, 1100, 1600, 2400])
+def test_full_disk_is_told_and_the_old_index_answers(place: Place, small_disk: Path, spare: int) -> None:
+    """Wherever the space ends, in the catalog or in what is derived; with room again the next ingest finishes."""
+    place.settings = Settings(home=small_disk / "home")
+    place.write("bees.txt", BEES)
+    place.ingest()
+    used = sum(path.stat().st_blocks * 512 for path in small_disk.rglob("*")) // 1024
+    subprocess.run(["mount", "-o", f"remount,size={used + spare}k", small_disk], check=True)
+    for number in range(400):
+        place.write(f"{number}.txt", f"Number{number} of the walls. " * 60)
+
+    for _ in range(2):
+        with pytest.raises(StoreError, match="Check its space and rights"):
+            place.ingest()
+        assert "bees.txt" in place.found("honey")
+
+    subprocess.run(["mount", "-o", "remount,size=60m", small_disk], check=True)
+    place.ingest()
+    assert len(place.texts()) == 401
+    assert verify(place.settings).problems == ()
 
 
 # All of it
