@@ -21,13 +21,13 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from numpy.typing import NDArray
 
 import rag
 from rag.index.health import verify
 from rag.index.lexical import terms
 from rag.index.store import Store
+from rag.models.list_embedding import ListEmbedding
 from rag.retrieve import retrieve
 
 _DIM = 64
@@ -43,20 +43,11 @@ _Came = TypeVar("_Came")
 _Found = tuple[float, str, str]
 
 
-class WordEmbedding(BaseEmbedding):
+class WordEmbedding(ListEmbedding):
     """Vectors of the words' hashes: quick, and alike for texts that share words."""
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         return [encode([text])[0].tolist() for text in texts]
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
 
 
 def encode(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from pydantic import PrivateAttr
 
 import rag
 from rag.models.embed import document_embedder
+from rag.models.list_embedding import ListEmbedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Round:
         return self.encoding / self.ingesting
 
 
-class Recorder(BaseEmbedding):
+class Recorder(ListEmbedding):
     """Another embedder, that keeps the texts it was given."""
 
     _inner: BaseEmbedding = PrivateAttr()
@@ -54,15 +55,6 @@ class Recorder(BaseEmbedding):
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         self._texts += texts
         return self._inner.get_text_embedding_batch(texts)
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
 
 
 def measure(folder: Path, *, rounds: int, embedder: BaseEmbedding | None = None) -> Iterator[Round]:

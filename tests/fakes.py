@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import CompletionResponse, CompletionResponseGen, LLMMetadata
 from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_completion_callback
@@ -14,6 +13,7 @@ from pydantic import PrivateAttr
 
 from rag.index.lexical import terms
 from rag.models.embed import OnnxEncoder, Vectors
+from rag.models.list_embedding import ListEmbedding
 from rag.models.reader import Excerpt, Reading
 from rag.sentences import spans
 
@@ -42,7 +42,7 @@ def read_words(question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading
     ]
 
 
-class HashEmbedding(BaseEmbedding):
+class HashEmbedding(ListEmbedding):
     """Ranks by shared words, and counts the texts it was given."""
 
     _count: int = PrivateAttr(default=0)
@@ -56,15 +56,6 @@ class HashEmbedding(BaseEmbedding):
         self._count += len(texts)
         rows: list[list[float]] = hash_encode(texts).tolist()
         return rows
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
 
 
 class LightEmbedding(HashEmbedding):

@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
 from rag.errors import ModelError
+from rag.models.list_embedding import ListEmbedding
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 _BATCH = 32  # texts per forward pass; sentence-transformers sorts by length across all texts it is given at once
 
 
-class SentenceTransformerEmbedding(BaseEmbedding):
+class SentenceTransformerEmbedding(ListEmbedding):
     """Unit vectors from any sentence-transformers model.
 
     llama-index's own HuggingFaceEmbedding hands over `embed_batch_size` texts at a time, so sorting by length would
@@ -34,15 +34,6 @@ class SentenceTransformerEmbedding(BaseEmbedding):
         vectors = self._model.encode(texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False)
         rows: list[list[float]] = vectors.tolist()
         return rows
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
 
 
 def tokenizer_of(name_or_folder: str) -> Any:
