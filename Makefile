@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(if $(T
 
 chat: install
 	$(BIN)/rag ingest
-	$(BIN)/rag serve
+	$(BIN)/rag serve --watch
 
 install: $(VENV)/installed
 

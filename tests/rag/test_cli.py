@@ -413,16 +413,16 @@ def test_eval_measures_and_writes_the_results(run: Run, sample_settings: Setting
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("host", "watch"), [("127.0.0.1", []), ("::1", []), ("127.0.0.1", ["--watch"])])
 def test_serve_answers_at_its_link_until_interrupted(
-    sample_settings: Settings, bot: Chatbot, monkeypatch: pytest.MonkeyPatch, host: str
+    sample_settings: Settings, bot: Chatbot, monkeypatch: pytest.MonkeyPatch, host: str, watch: list[str]
 ) -> None:
     """The page and the JSON interface are at the link it prints, and Ctrl-C ends it without a complaint."""
     if not is_here(host):
         pytest.skip(f"this machine has no {host}")
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # the link must come through a pipe at once
 
-    with serving("--host", host, "--port", 0, "--home", sample_settings.home) as process:
+    with serving("--host", host, "--port", 0, "--home", sample_settings.home, *watch) as process:
         assert process.stdout is not None
         link = process.stdout.readline().split()[-1]
         with httpx.Client(base_url=link, trust_env=False, timeout=30) as client:
