@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -36,7 +37,8 @@ _WORDS = [
     f"{first}{last}" for first in ("ba", "do", "ke", "mi", "nu", "ra", "so", "ti") for last in ("lon", "mer", "sk")
 ]
 _QUESTIONS = tuple(" ".join(random.Random(seed).sample(_WORDS, 3)) for seed in range(12))
-_FORK = multiprocessing.get_context("fork")  # a new interpreter would import for seconds what is here already
+_CONTEXT = multiprocessing.get_context("forkserver")  # forks of a process that has no threads: Chroma's do not survive
+_CONTEXT.set_forkserver_preload(["eval.endure"])  # else each would import for seconds
 
 Told = Counter[str]
 _Came = TypeVar("_Came")
@@ -245,7 +247,7 @@ def _places(settings: rag.Settings) -> Iterator[tuple[str, str]]:
 
 def _killed(work: Callable[[], object], *, after: float) -> bool:
     """Do it in a process that is killed after so many seconds; False if it was done before."""
-    process = _FORK.Process(target=_silently, args=(work,))
+    process = _CONTEXT.Process(target=_silently, args=(work, None))
     process.start()
     process.join(after)
     if process.exitcode is None:
@@ -256,20 +258,23 @@ def _killed(work: Callable[[], object], *, after: float) -> bool:
 
 def _apart(work: Callable[[], _Came]) -> _Came | None:
     """What work in a process of its own comes to; None if that crashed, or was not done after two minutes."""
-    here, there = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=_silently, args=(lambda: there.send(work()),))
+    here, there = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_silently, args=(work, there))
     process.start()
     there.close()
     came: _Came | None = None
     with suppress(EOFError):
         came = here.recv() if here.poll(120) else None
-    process.kill() if came is None else process.join()
+    if came is None:
+        process.kill()
     process.join()
     return came
 
 
-def _silently(work: Callable[[], object]) -> None:
+def _silently(work: Callable[[], object], there: Connection | None) -> None:
     """Without the traces that libraries print of damage that is expected."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
-    work()
+    came = work()
+    if there:
+        there.send(came)
