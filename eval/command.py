@@ -103,7 +103,7 @@ def endure_all(kills: int, damage: int, console: Console) -> None:
         with _bar() as advance:
             last: endure.Told = Counter()
             for done, told in enumerate(counts, 1):
-                advance(done, kills if title == "Kills" else 2 * damage)
+                advance(told["killed"] or done, kills if title == "Kills" else 2 * damage)
                 last = told
         console.print(title)
         for what, number in last.items():

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_few_kills_lose_nothing() -> None:
-    """Every ingest is killed or was done before; no document is lost, doubled or half written."""
+    """As many are killed as were asked for; no document is lost, doubled or half written."""
     *_, told = endure.kills(6)
 
-    assert told["killed"] + told["done before the kill"] == 6
+    assert told["killed"] == 6
     assert {what for what, number in told.items() if number} <= {
         "killed",
         "done before the kill",

@@ -952,6 +952,7 @@ class FolderAndIndex(RuleBasedStateMachine):
             assert "".join("".join(chunk.text.split()) for chunk in own) == "".join(text.split())
         assert store.whole()
         store.close()
+        assert verify(self.place.settings).problems == ()  # both hold exactly the catalog's chunks
 
     def check_words(self) -> None:
         """Words, also of titles and headings, are counted over the files as they are, and the vectors are theirs."""
