@@ -976,4 +976,5 @@ class FolderAndIndex(RuleBasedStateMachine):
 
 
 TestFolderAndIndex = FolderAndIndex.TestCase
+TestFolderAndIndex.pytestmark = [pytest.mark.slow]  # type: ignore[attr-defined]  # as of a class of tests
 TestFolderAndIndex.settings = limits(max_examples=12, stateful_step_count=8, deadline=None)

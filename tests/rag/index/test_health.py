@@ -85,6 +85,7 @@ def test_good_index_is_whole(settings: Settings, home: Path) -> None:
     assert [path.read_bytes() for path in files] == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "part"), DAMAGE)
 def test_damage_is_found_and_mended(settings: Settings, home: Path, damage: Callable[[Path], None], part: str) -> None:
     """The check names the part; a repair brings all of it back, and embeds nothing that was whole."""

@@ -418,6 +418,7 @@ def test_old_copy_of_a_derived_index_is_not_believed(settings: Settings, home: P
     store.close()
 
 
+@pytest.mark.slow  # the reader waits ten seconds for the writer
 def test_damage_found_while_another_writes_is_left_to_it(settings: Settings, home: Path) -> None:
     """Two would build over one another; the reader is told to ask again."""
     garbled(home / "lexical", "*.idx")
