@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.errors import ConfigError, LoadError, StoreMissingError
+from rag.errors import ConfigError, LoadError
 from rag.index.catalog import NewChunk, Root, Stamp
-from rag.index.store import Store
+from rag.index.store import Store, no_index
 from rag.index.writing import finish, replaced_roots, writing
 from rag.schema import HealthReport, IngestReport, SourceDocument
 from rag.settings import Settings
@@ -87,7 +87,7 @@ def rebuild(
     Raises StoreMissingError when there is none, and StoreLockedError when another process is writing.
     """
     if not (settings.home / "catalog.db").exists():
-        raise StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {settings.corpus}")
+        raise no_index(settings)
     return _ingest(None, settings, progress, embedder, anew=True)
 
 

@@ -108,10 +108,6 @@ class Derived:
         temporary.replace(self._record)
         self.sweep()
 
-    def withdraw(self) -> None:
-        """Nothing is in use any more."""
-        self._record.unlink(missing_ok=True)
-
     def sweep(self) -> None:
         """Delete every folder but the one in use."""
         reached = self.reached()

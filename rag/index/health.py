@@ -4,10 +4,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from rag.errors import StoreError, StoreMismatchError, StoreMissingError
+from rag.errors import StoreError
 from rag.index.catalog import Catalog, Fault, Root, discard
 from rag.index.lock import alone
-from rag.index.store import Store, describe
+from rag.index.store import Store, describe, no_index, other_settings
 from rag.schema import HealthReport
 from rag.settings import Settings
 
@@ -57,7 +57,7 @@ def _opened(settings: Settings) -> Catalog:
     """The catalog, damaged or not, if it is of these settings."""
     path = settings.home / "catalog.db"
     if not path.exists():
-        raise StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {settings.corpus}")
+        raise no_index(settings)
     try:
         catalog = Catalog(path)
         fingerprint, model = catalog.meta("fingerprint"), catalog.meta("model")
@@ -65,10 +65,7 @@ def _opened(settings: Settings) -> Catalog:
         raise StoreError(f"{path} is damaged beyond repair ({error}). {_last_resort(settings.home)}") from error
     if fingerprint != settings.fingerprint:
         catalog.close()
-        raise StoreMismatchError(
-            f"The index at {settings.home} was built with {model} but settings name {describe(settings)}."
-            " Restore the setting, or build it anew: rag rebuild"
-        )
+        raise other_settings(settings, model)
     return catalog
 
 

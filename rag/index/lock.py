@@ -15,28 +15,32 @@ from filelock import FileLock, Timeout
 from rag.errors import StoreError, StoreLockedError
 from rag.index.derived import Derived, UnwritableError
 
-WRITE_ERRORS = (OSError, sqlite3.Error, UnwritableError)
+_WRITE_ERRORS = (OSError, sqlite3.Error, UnwritableError)
 
 _RESERVE = 2**20  # bytes
 
 
 @contextmanager
 def reported(home: Path) -> Iterator[None]:
-    """Failures of the disk and of SQLite as a StoreError, after what is left of the work was cleared away."""
+    """Failures of the disk and of SQLite as a StoreError."""
     try:
         yield
-    except WRITE_ERRORS as error:
-        make_room(home)
+    except _WRITE_ERRORS as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise StoreError(f"Cannot write to {home}: {reason}. Check its space and rights.") from error
 
 
-def make_room(home: Path) -> None:
-    """Give up the reserve, and clear away derived indexes that were not finished."""
-    with suppress(OSError):
-        (home / "reserve").unlink(missing_ok=True)
-        for name in ("chroma", "lexical"):
-            Derived(home, name).sweep()
+@contextmanager
+def cleared(home: Path) -> Iterator[None]:
+    """After a failure the reserve is given up and unfinished indexes go. Needs the lock: they may be another's."""
+    try:
+        yield
+    except _WRITE_ERRORS:
+        with suppress(OSError):
+            (home / "reserve").unlink(missing_ok=True)
+            for name in ("chroma", "lexical"):
+                Derived(home, name).sweep()
+        raise
 
 
 def keep_reserve(home: Path) -> None:
@@ -71,7 +75,7 @@ def alone(home: Path) -> Iterator[None]:
     if not os.access(home, os.W_OK):
         yield
         return
-    with reported(home), locked(home):
+    with reported(home), locked(home), cleared(home):
         yield
 
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rag.errors import RagError, StoreError, StoreMismatchError, StoreMissingError
 from rag.index.catalog import WAYS_OUT, Catalog, Chunk
 from rag.index.derived import Derived, Reached, UnwritableError
-from rag.index.lock import holder, reported, unless_locked
+from rag.index.lock import cleared, holder, reported, unless_locked
 from rag.settings import LOADER_VERSION, Settings, weights
 
 if TYPE_CHECKING:
@@ -90,15 +90,12 @@ class Store:
         """The index at `settings.home`, caught up. Raises StoreMissingError or StoreMismatchError."""
         path = settings.home / "catalog.db"
         if not path.exists():
-            raise StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {settings.corpus}")
+            raise no_index(settings)
         catalog = Catalog.open(path)
         if catalog.meta("fingerprint") != settings.fingerprint:
             found = catalog.meta("model")
             catalog.close()
-            raise StoreMismatchError(
-                f"The index at {settings.home} was built with {found} but settings name {describe(settings)}."
-                " Restore the setting, or build it anew: rag rebuild"
-            )
+            raise other_settings(settings, found)
         return cls(settings.home, catalog)
 
     def close(self) -> None:
@@ -154,7 +151,7 @@ class Store:
                 with unless_locked(self.home) as free:
                     if not free:
                         raise StoreError(f"{self.home} cannot be read while it is written to. Ask again.") from damage
-                    with reported(self.home):
+                    with reported(self.home), cleared(self.home):
                         self.catch_up(anew=True)
                 return read(*self._derived())
 
@@ -183,7 +180,7 @@ class Store:
         usable = self._state().complete and self._intact()
         try:
             if not usable or self._has_room():
-                with reported(self.home):
+                with reported(self.home), cleared(self.home):
                     self.catch_up()
         except StoreError:
             if not usable:
@@ -376,6 +373,19 @@ def describe(settings: Settings) -> str:
     for name, version in (("revision", settings.embedder_revision), ("weights", weights(settings.embedder))):
         told += [f"{name} {version}"] * bool(version)
     return ", ".join(told)
+
+
+def no_index(settings: Settings) -> StoreMissingError:
+    """What to say where there is no index."""
+    return StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {settings.corpus}")
+
+
+def other_settings(settings: Settings, built_with: str) -> StoreMismatchError:
+    """What to say of an index of another fingerprint: both, and the two ways out."""
+    return StoreMismatchError(
+        f"The index at {settings.home} was built with {built_with} but settings name {describe(settings)}."
+        " Restore the setting, or build it anew: rag rebuild"
+    )
 
 
 def _built_with(path: Path) -> str | None:

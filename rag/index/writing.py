@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rag.errors import StoreError, StoreMissingError
 from rag.index.catalog import Catalog, Root, discard
-from rag.index.lock import WRITE_ERRORS, keep_reserve, locked, make_room, reported
+from rag.index.lock import cleared, keep_reserve, locked, reported
 from rag.index.store import Store, describe
 from rag.settings import Settings
 
@@ -22,15 +22,13 @@ def writing(settings: Settings, *, anew: bool = False) -> Iterator[Store]:
         if settings.home.is_file():
             raise StoreError(f"{settings.home} is a file. Name a folder for the index.")
         settings.home.mkdir(parents=True, exist_ok=True)
-        with locked(settings.home):
+        with locked(settings.home), cleared(settings.home):
             keep_reserve(settings.home)
             _finish_swap(settings.home)
             store = Store(settings.home, _catalog_to_write(settings, anew=anew))
             try:
-                yield store
-            except WRITE_ERRORS:
-                make_room(settings.home)  # for SQLite to merge its log on closing, which then goes
-                raise
+                with cleared(settings.home):  # before closing, so that SQLite has room to merge its log
+                    yield store
             finally:
                 store.close()
 
@@ -59,7 +57,7 @@ def roll_back(settings: Settings) -> str:
     Raises StoreMissingError when there is none.
     """
     path, previous = settings.home / "catalog.db", settings.home / "previous.db"
-    with reported(settings.home), locked(settings.home):
+    with reported(settings.home), locked(settings.home), cleared(settings.home):
         _finish_swap(settings.home)
         if not previous.exists():
             raise StoreMissingError(f"No previous index at {settings.home}. There is one after a rebuild.")
@@ -79,7 +77,7 @@ def roll_back(settings: Settings) -> str:
 
 def drop_previous(settings: Settings) -> None:
     """Delete the previous catalog. Raises StoreMissingError when there is none."""
-    with reported(settings.home), locked(settings.home):
+    with reported(settings.home), locked(settings.home), cleared(settings.home):
         _finish_swap(settings.home)
         if not (settings.home / "previous.db").exists():
             raise StoreMissingError(f"No previous index at {settings.home}.")
