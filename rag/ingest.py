@@ -16,13 +16,16 @@ from rag.errors import ConfigError, LoadError
 from rag.index.catalog import NewChunk, Root, Stamp
 from rag.index.store import Store, no_index
 from rag.index.writing import finish, replaced_roots, writing
-from rag.schema import HealthReport, IngestReport, SourceDocument
+from rag.schema import HealthReport, IngestReport
 from rag.settings import Settings
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.ingestion import IngestionPipeline
     from llama_index.core.schema import Document
+
+    from rag.load import Loaded
+    from rag.load.process import Readers
 
 _SETTLED = 2 * 10**9  # nanoseconds: file systems with the coarsest clock count in two seconds
 
@@ -48,6 +51,7 @@ class _Tally:
     moved: list[tuple[str, str]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     unchanged: int = 0
 
     def report(self) -> IngestReport:
@@ -57,6 +61,7 @@ class _Tally:
             moved=tuple(sorted(self.moved)),
             removed=tuple(sorted(set(self.removed))),
             skipped=tuple(sorted(self.skipped)),
+            notes=tuple(sorted(self.notes)),
             unchanged=self.unchanged,
         )
 
@@ -116,8 +121,10 @@ def _ingest(
     *,
     anew: bool,
 ) -> IngestReport:
-    with writing(settings, anew=anew) as store:
-        run = _Run(store, settings, progress, embedder)
+    from rag.load.process import Readers
+
+    with writing(settings, anew=anew) as store, Readers(settings) as readers:
+        run = _Run(store, settings, readers, progress, embedder)
         before = {document_id for _, document_ids in replaced_roots(store) for document_id in document_ids}
         for root, files in _work(store, path):
             run.sync(root, files)
@@ -147,11 +154,17 @@ class _Run:
     """One ingest: the store being written, and the tally of what was done."""
 
     def __init__(
-        self, store: Store, settings: Settings, progress: Progress | None, embedder: "BaseEmbedding | None"
+        self,
+        store: Store,
+        settings: Settings,
+        readers: "Readers",
+        progress: Progress | None,
+        embedder: "BaseEmbedding | None",
     ) -> None:
         self.tally = _Tally()
         self._store = store
         self._settings = settings
+        self._readers = readers
         self._progress = progress or (lambda done, total, name: None)
         self._embedder = embedder
         self._done = self._total = 0  # files of the folder at hand
@@ -171,22 +184,19 @@ class _Run:
         self._done, self._total = len(found) - len(fresh), len(found)
         once, again = _parted(fresh)  # what is there twice is embedded once, so the second comes after the first
         for part in (once, again):
-            for file, document, chunks in self._read(self._copied(part, root, known)):
-                if document is not None:
-                    self._store.catalog.put(
-                        _source(document),
-                        chunks,
-                        root=root,
-                        sha256=file.sha256,
-                        stamp=file.stamp,
-                        named=document.metadata["named"],
-                    )
-                    self._tell(file, known)
+            for file, loaded, chunks in self._read(self._copied(part, root, known)):
+                if isinstance(loaded, LoadError):
+                    self._skip(file.document_id, loaded)
+                    if file.document_id in known:  # what it said is no longer there to be cited
+                        self._store.catalog.remove([file.document_id])
+                        self.tally.removed.append(file.document_id)
+                    self._advance(file)
                     continue
-                if file.document_id in known:  # what it said is no longer there to be cited
-                    self._store.catalog.remove([file.document_id])
-                    self.tally.removed.append(file.document_id)
-                self._advance(file)
+                self._store.catalog.put(
+                    loaded.document, chunks, root=root, sha256=file.sha256, stamp=file.stamp, named=loaded.named
+                )
+                self.tally.notes += [(file.document_id, note) for note in loaded.notes]
+                self._tell(file, known)
         self.tally.removed += absent - {old for old, _ in self.tally.moved}
 
     def _tell(self, file: _File, known: Mapping[str, str]) -> None:
@@ -250,41 +260,29 @@ class _Run:
             self._store.catalog.copy(twin, file.document_id, title=_title_of(file), root=root, stamp=file.stamp)
             self._tell(file, known)
 
-    def _read(self, files: Iterable[_File]) -> "Iterator[tuple[_File, Document | None, list[NewChunk]]]":
-        """Each file with its document and chunks, or with None where it could not be read."""
-        waiting: list[tuple[_File, Document]] = []
+    def _read(self, files: Iterable[_File]) -> "Iterator[tuple[_File, Loaded | LoadError, list[NewChunk]]]":
+        """Each file with what it says and its chunks, or with the reason why it cannot be read."""
+        waiting: list[tuple[_File, Loaded]] = []
         held = 0
-        for file in files:
-            document = self._load(file)
-            if document is None:
-                yield file, None, []
+        for file, loaded in self._readers.ahead(files, lambda file: (file.path, file.document_id)):
+            if isinstance(loaded, LoadError):
+                yield file, loaded, []
                 continue
-            waiting.append((file, document))
-            held += len(document.text)
+            waiting.append((file, loaded))
+            held += len(loaded.document.text)
             if held >= _BATCH:
                 yield from self._embedded(waiting)
                 waiting, held = [], 0
         yield from self._embedded(waiting)
 
-    def _load(self, file: _File) -> "Document | None":
-        from rag.load import load
-
-        try:
-            return load(file.path, file.document_id)
-        except LoadError as error:
-            self._skip(file.document_id, error)
-            return None
-
-    def _embedded(
-        self, waiting: Sequence[tuple[_File, "Document"]]
-    ) -> "Iterator[tuple[_File, Document, list[NewChunk]]]":
+    def _embedded(self, waiting: "Sequence[tuple[_File, Loaded]]") -> "Iterator[tuple[_File, Loaded, list[NewChunk]]]":
         if not waiting:
             return
-        chunks: dict[str, list[NewChunk]] = {document.node_id: [] for _, document in waiting}
-        for node in self._pipeline.run(documents=[document for _, document in waiting]):
+        chunks: dict[str, list[NewChunk]] = {file.document_id: [] for file, _ in waiting}
+        for node in self._pipeline.run(documents=[_document(loaded) for _, loaded in waiting]):
             chunks[node.metadata["document_id"]].append(_new_chunk(node))
-        for file, document in waiting:
-            yield file, document, chunks[document.node_id]
+        for file, loaded in waiting:
+            yield file, loaded, chunks[file.document_id]
 
     @cached_property
     def _pipeline(self) -> "IngestionPipeline":
@@ -395,9 +393,11 @@ def _content(sha256: str, document_id: str) -> tuple[str, str]:
     return sha256, PurePath(document_id).suffix
 
 
-def _source(document: "Document") -> SourceDocument:
-    facts = document.metadata
-    return SourceDocument(document.node_id, facts["title"], facts["date"], document.text, tuple(facts["page_starts"]))
+def _document(loaded: "Loaded") -> "Document":
+    from llama_index.core.schema import Document
+
+    source = loaded.document
+    return Document(id_=source.document_id, text=source.text, metadata={"title": source.title, "named": loaded.named})
 
 
 def _new_chunk(node: Any) -> NewChunk:

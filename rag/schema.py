@@ -141,6 +141,9 @@ class SourceDocument:
     date: str | None  # ISO 8601, as precise as the file says
     text: str
     page_starts: tuple[int, ...]  # first character of each page; empty where a format has no pages
+    author: str | None = None
+    language: str | None = None  # BCP 47, as the file names it
+    source: str | None = None  # the address that the file says it was taken from
 
     def page_at(self, position: int) -> int | None:
         """The 1-based page that holds the character at `position`, or None where there are no pages."""
@@ -153,13 +156,17 @@ class SourceDocument:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did, by path inside the corpus; `skipped` pairs each path with the reason."""
+    """What an ingest did, by path inside the corpus.
+
+    `skipped` pairs each path with the reason, `notes` with what could not be read in a file that otherwise was.
+    """
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()  # (from, to)
     removed: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
     unchanged: int = 0
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ the defaults below.
 """
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
-LOADER_VERSION = "1"  # raise when the text of an unchanged file would come out differently
+LOADER_VERSION = "2"  # raise when the text of an unchanged file would come out differently
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -26,6 +27,11 @@ class Settings(BaseSettings):
     # Where things are
     home: Path = Path(".rag")  # index folder; everything in it but catalog.db can be rebuilt
     corpus: Path = Path("corpus/documents")  # what `rag ingest` reads when no path is given
+
+    # Reading files, each in a process of its own
+    load_processes: Annotated[int, Field(ge=0, le=64)] = max(1, (os.cpu_count() or 2) // 2)  # 0: unprotected, in this
+    load_seconds: Annotated[float, Field(gt=0)] = 120.0  # for one file: OCR takes 3 to 5 s a page
+    load_memory: Annotated[int, Field(ge=256)] = 2048  # MB for one file: a PDF of 1,000 pages takes about 500
 
     # The index: a change to any of these three needs the index built again (see `fingerprint`)
     embedder: str = PACKAGED_MODEL  # packaged model, or any sentence-transformers model by name or folder

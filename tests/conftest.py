@@ -29,10 +29,14 @@ examples.load_profile("busy")
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests see the defaults, whatever RAG_ variables the person who runs them has set."""
+    """Tests see the defaults, whatever RAG_ variables the person who runs them has set.
+
+    But they read files without the half second of starting a process for it; what tests that says so.
+    """
     for name in os.environ:
         if name.startswith("RAG_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("RAG_LOAD_PROCESSES", "0")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from rag.errors import StoreError, StoreMismatchError
 from rag.schema import SourceDocument, Span
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE roots (  -- `whole`: the folder is mirrored; else only the documents named one by one
@@ -36,7 +36,7 @@ CREATE TABLE documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice in a home, so a chunk id never means two texts
     root INTEGER NOT NULL REFERENCES roots (number),
     id TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, title TEXT NOT NULL, date TEXT,
-    text TEXT NOT NULL, page_starts TEXT NOT NULL,
+    text TEXT NOT NULL, page_starts TEXT NOT NULL, author TEXT, language TEXT, source TEXT,
     named INTEGER NOT NULL,  -- the title is the file's name and changes with it
     size INTEGER NOT NULL, modified INTEGER NOT NULL,  -- the file's; time in ns, 0 if not to be trusted
     checksum BLOB NOT NULL);
@@ -49,7 +49,7 @@ CREATE INDEX chunks_by_document ON chunks (document);
 CREATE INDEX chunks_by_revision ON chunks (revision);
 CREATE TABLE tombstones (chunk TEXT PRIMARY KEY, revision INTEGER NOT NULL);
 """
-_DOCUMENT = "id, sha256, title, date, text, page_starts, named, checksum"
+_DOCUMENT = "id, sha256, title, date, text, page_starts, author, language, source, named, checksum"
 _CHUNK = "id, document, start, end, heading, vector, checksum"
 WAYS_OUT = "Run `rag repair`; or delete the folder and build it again: rag ingest"
 _MOST_PARAMETERS = 500  # ids in one SQL statement; SQLite's own limit was 999 for long
@@ -297,8 +297,7 @@ class Catalog:
     def _document(self, column: str, value: str | int) -> SourceDocument | None:
         for row in self._rows(f"SELECT {_DOCUMENT} FROM documents WHERE {column} = ?", (value,)):
             _expect(self.path, f"document {row[0]!r}", row)
-            id_, _, title, date, text, page_starts, _, _ = row
-            return SourceDocument(id_, title, date, text, tuple(json.loads(page_starts)))
+            return _source(row)
         return None
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
@@ -360,13 +359,12 @@ class Catalog:
             return None
         if row is None or any(_checksum(part) != part[-1] for part in (row[3:], *found)):
             return None
-        root, size, modified, id_, sha256, title, date, text, page_starts, named, _ = row
-        document = SourceDocument(id_, title, date, text, tuple(json.loads(page_starts)))
+        root, size, modified, *facts = row
         chunks = [
             NewChunk(start, end, heading, np.frombuffer(vector, dtype=np.float32))
             for _, _, start, end, heading, vector, _ in found
         ]
-        return Salvaged(root, sha256, Stamp(size, modified), bool(named), document, chunks)
+        return Salvaged(root, facts[1], Stamp(size, modified), bool(facts[-2]), _source(facts), chunks)
 
     def _expect_seal(self) -> None:
         found = next((value for (value,) in self._rows("SELECT value FROM meta WHERE key = 'seal'")), None)
@@ -392,7 +390,8 @@ class Catalog:
     ) -> None:
         """Add a document, or replace the one with its id; all of it or nothing."""
         starts = json.dumps(document.page_starts)
-        facts = (document.document_id, sha256, document.title, document.date, document.text, starts, int(named))
+        about = (document.author, document.language, document.source)
+        facts = (document.document_id, sha256, document.title, document.date, document.text, starts, *about, int(named))
         rows = [(chunk.start, chunk.end, chunk.heading, chunk.vector.tobytes()) for chunk in chunks]
         with self._change() as revision:
             self._remove(document.document_id, revision)
@@ -408,14 +407,14 @@ class Catalog:
                 f"SELECT number, {_DOCUMENT} FROM documents WHERE id = ?", (old,)
             ).fetchone()
             _expect(self.path, f"document {row[0]!r}", row)
-            _, sha256, kept, date, text, starts, named, _ = row
+            _, sha256, kept, *rest, named, _ = row
             found = self._db.execute(
                 f"SELECT {_CHUNK} FROM chunks WHERE document = ? ORDER BY rowid", (number,)
             ).fetchall()
             for chunk in found:
                 _expect(self.path, f"chunk {chunk[0]}", chunk)
             self._remove(new, revision)
-            facts = (new, sha256, title if named else kept, date, text, starts, named)
+            facts = (new, sha256, title if named else kept, *rest, named)
             self._insert(root, facts, stamp, [chunk[2:6] for chunk in found], revision)
 
     def move(self, old: str, new: str, *, title: str = "", stamp: Stamp = Stamp()) -> None:
@@ -513,9 +512,8 @@ class Catalog:
         revision: int,
     ) -> None:
         number = self._db.execute(
-            "INSERT INTO documents (root, id, sha256, title, date, text, page_starts, named, size, modified, checksum)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (root.number, *facts, stamp.size, stamp.modified, _checksum((*facts, b""))),
+            f"INSERT INTO documents (root, size, modified, {_DOCUMENT}) VALUES ({','.join('?' * (4 + len(facts)))})",
+            (root.number, stamp.size, stamp.modified, *facts, _checksum((*facts, b""))),
         ).lastrowid
         rows = ((f"{number}-{at}", number, *chunk) for at, chunk in enumerate(chunks))
         self._db.executemany(
@@ -557,6 +555,12 @@ class Catalog:
                 self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def _source(row: Sequence[Any]) -> SourceDocument:
+    """The document of a row of `_DOCUMENT`."""
+    id_, _, title, date, text, page_starts, author, language, source, *_ = row
+    return SourceDocument(id_, title, date, text, tuple(json.loads(page_starts)), author, language, source)
 
 
 def _checksum(row: Sequence[object]) -> bytes:

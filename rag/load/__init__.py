@@ -1,10 +1,13 @@
-"""A file → a llama-index `Document` with normalised text: one suffix table, one door."""
+"""A file → the document that it is, with normalised text: one suffix table, one door.
+
+This reads in the process that calls it; `rag.load.process` reads in one of its own, which a hostile file may end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rag.errors import LoadError, UnsupportedFormatError
 from rag.load.docx import read_docx
@@ -15,11 +18,9 @@ from rag.load.normalise import join_pages, normalise
 from rag.load.pdf import read_pdf
 from rag.load.table import read_table
 from rag.load.text import read_text
+from rag.schema import SourceDocument
 
-if TYPE_CHECKING:
-    from llama_index.core.schema import Document
-
-__all__ = ["SUFFIXES", "load", "title_of_name"]
+__all__ = ["SUFFIXES", "Loaded", "load", "title_of_name"]
 
 SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
     ".txt": read_text,
@@ -34,11 +35,21 @@ SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
 }
 
 _LARGEST = 200 * 2**20  # bytes: parsers hold several times a file's size in memory
-_LONGEST_TITLE = 200  # characters
+_LONGEST = 50_000_000  # characters: a hundred thick books
+_LONGEST_FACT = 200  # characters of a title or of a name
 
 
-def load(path: Path, document_id: str) -> Document:
-    """The file as a Document: normalised text; title, whether it is the file's name, date and page_starts as metadata.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file as a document; `named` if its title is only the file's name, `notes` on what could not be read in it."""
+
+    document: SourceDocument
+    named: bool
+    notes: tuple[str, ...]
+
+
+def load(path: Path, document_id: str) -> Loaded:
+    """What a file says, with the facts that it gives of itself.
 
     Raises UnsupportedFormatError for a suffix outside SUFFIXES, and LoadError for whatever else is wrong with the file.
     """
@@ -46,18 +57,26 @@ def load(path: Path, document_id: str) -> Document:
     text, page_starts = _normalised(extract)
     if not text.strip():
         raise LoadError("it holds no text; leave it out, or check that it is the right file")
-
-    from llama_index.core.schema import Document
-
-    own = _title(extract.title or "")
-    title = own or title_of_name(path) or document_id
-    facts = {"title": title, "named": not own, "date": extract.date, "page_starts": page_starts}
-    return Document(id_=document_id, text=text, metadata=facts)
+    if len(text) > _LONGEST:
+        raise LoadError(f"it holds {len(text):,} characters and at most {_LONGEST:,} are read; split it")
+    title = _fact(extract.title)
+    document = SourceDocument(
+        document_id,
+        title or title_of_name(path) or document_id,
+        extract.date,
+        text,
+        tuple(page_starts),
+        author=_fact(extract.author) or None,
+        language=_fact(extract.language) or None,
+        source=_fact(extract.source) or None,
+    )
+    return Loaded(document, not title, tuple(map(_fact, extract.notes)))
 
 
 def title_of_name(path: Path) -> str:
     """What a file is called, as a title; empty where the name has no words."""
-    return _title(_readable(path))
+    words = " ".join(_fact(path.stem.replace("_", " ").replace("-", " ")).split())
+    return words[:1].upper() + words[1:]
 
 
 def _normalised(extract: Extract) -> tuple[str, list[int]]:
@@ -72,15 +91,19 @@ def _extract(path: Path) -> Extract:
     try:
         _check_size(path)
         return read(path)
-    except LoadError:
+    except (LoadError, MemoryError):
         raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise LoadError(f"it cannot be read: {reason}; check that it is there and that you may read it") from error
     except ImportError as error:  # the installation is at fault, not the file
         raise LoadError(f"the installation is incomplete ({error}); install again as the README says") from error
+    except RecursionError as error:
+        raise LoadError(
+            "it is nested more deeply than any document; leave it out, or save it in another format"
+        ) from error
     except Exception as error:  # parsers raise what they like on a broken file; one bad file must not end an ingest
-        found = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        found = (f"{type(error).__name__}: {error}".splitlines() or [""])[0][:200]
         raise LoadError(f"it is not a whole {path.suffix} file ({found}); open it and save it again") from error
 
 
@@ -92,10 +115,6 @@ def _check_size(path: Path) -> None:
         raise LoadError(f"it has {size / 2**20:.0f} MiB and at most {_LARGEST / 2**20:.0f} are read; split it")
 
 
-def _title(words: str) -> str:
-    return " ".join(normalise(words).split())[:_LONGEST_TITLE]
-
-
-def _readable(path: Path) -> str:
-    words = " ".join(path.stem.replace("_", " ").replace("-", " ").split())
-    return words[:1].upper() + words[1:]
+def _fact(words: str | None) -> str:
+    """What a file says of itself, on one line."""
+    return " ".join(normalise(words or "").split())[:_LONGEST_FACT]

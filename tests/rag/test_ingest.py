@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from llama_index.core.schema import MetadataMode
+from llama_index.core.schema import Document, MetadataMode
 from pydantic import PrivateAttr
 
 import rag
@@ -934,11 +934,13 @@ class FolderAndIndex(RuleBasedStateMachine):
         found = {}
         for path in sorted(self.place.folder.rglob("*.*")):
             try:
-                document = load(path, path.relative_to(self.place.folder).as_posix())
+                loaded = load(path, path.relative_to(self.place.folder).as_posix())
             except LoadError:
                 continue
-            nodes = self.chunker([document])
-            found[document.node_id] = document.text, [node.get_content(MetadataMode.EMBED) for node in nodes]
+            source = loaded.document
+            facts = {"title": source.title, "named": loaded.named}
+            nodes = self.chunker([Document(id_=source.document_id, text=source.text, metadata=facts)])
+            found[source.document_id] = source.text, [node.get_content(MetadataMode.EMBED) for node in nodes]
         return found
 
     def check_chunks(self) -> None:

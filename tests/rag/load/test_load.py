@@ -29,12 +29,12 @@ WHOLE = sorted(path.name for path in DATA.iterdir() if path.suffix in SUFFIXES a
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_file_is_a_document(name: str) -> None:
     """Its text is normalised, its id is the one given, and it has a title."""
-    document = load(DATA / name, f"folder/{name}")
+    document = load(DATA / name, f"folder/{name}").document
 
-    assert document.id_ == f"folder/{name}"
+    assert document.document_id == f"folder/{name}"
     assert document.text == normalise(document.text) != ""
-    assert document.metadata["title"]
-    assert document.metadata["page_starts"] == []
+    assert document.title
+    assert document.page_starts == ()
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -80,7 +80,7 @@ def test_any_bytes_give_a_document_or_a_load_error(tmp_path: Path, suffix: str, 
     path.write_bytes(data)
 
     try:
-        text = load(path, path.name).text
+        text = load(path, path.name).document.text
     except LoadError:
         return
 
@@ -89,21 +89,21 @@ def test_any_bytes_give_a_document_or_a_load_error(tmp_path: Path, suffix: str, 
 
 def test_the_file_name_is_the_title_of_last_resort() -> None:
     """Without a title inside, the name is read as words."""
-    assert load(DATA / "repeated-lines.txt", "x").metadata["title"] == "No smoking."
-    assert load(DATA / "one-column.csv", "x").metadata["title"] == "One column"
+    assert load(DATA / "repeated-lines.txt", "x").document.title == "No smoking."
+    assert load(DATA / "one-column.csv", "x").document.title == "One column"
 
 
 def test_upper_case_suffixes_are_read(tmp_path: Path) -> None:
     """NOTE.TXT is a text file."""
     (tmp_path / "NOTE.TXT").write_text("Words.", encoding="utf-8")
 
-    assert load(tmp_path / "NOTE.TXT", "NOTE.TXT").text == "Words."
+    assert load(tmp_path / "NOTE.TXT", "NOTE.TXT").document.text == "Words."
 
 
 def test_crlf_and_repeated_lines_keep_their_places() -> None:
     """Line ends become newlines, and lines that repeat all stay."""
-    assert "\r" not in load(DATA / "crlf.txt", "x").text
-    assert load(DATA / "repeated-lines.txt", "x").text.count("No smoking.") == 3
+    assert "\r" not in load(DATA / "crlf.txt", "x").document.text
+    assert load(DATA / "repeated-lines.txt", "x").document.text.count("No smoking.") == 3
 
 
 def test_page_starts_point_at_the_first_character_of_each_page(tmp_path: Path) -> None:
@@ -114,10 +114,9 @@ def test_page_starts_point_at_the_first_character_of_each_page(tmp_path: Path) -
         canvas.showPage()
     canvas.save()
 
-    document = load(tmp_path / "pages.pdf", "pages.pdf")
+    document = load(tmp_path / "pages.pdf", "pages.pdf").document
 
-    starts = document.metadata["page_starts"]
-    assert [document.text[start:][:6] for start in starts] == ["Page 1", "Page 2", "Page 4", "Page 4"]
+    assert [document.text[start:][:6] for start in document.page_starts] == ["Page 1", "Page 2", "Page 4", "Page 4"]
 
 
 def test_importing_the_door_imports_no_parser() -> None:
