@@ -1,138 +1,230 @@
-"""Word documents → paragraphs and tables in document order."""
+"""Word documents → paragraphs and tables in document order; notes and comments after the paragraph they belong to."""
 
 import re
-import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from zipfile import ZipFile
 
-from rag.errors import LoadError
 from rag.load.extract import Extract
+from rag.load.package import (
+    alt_text,
+    attribute,
+    check_archive,
+    joined,
+    name_of,
+    part,
+    properties,
+    related,
+    tidied,
+    words,
+)
 from rag.load.table import table_text
 
-if TYPE_CHECKING:
-    from docx.document import Document
-    from docx.opc.coreprops import CoreProperties
-
-_OLE = b"\xd0\xcf\x11\xe0"  # first bytes of an encrypted document, and of a .doc
-_LARGEST_PART = 500 * 2**20  # bytes: a part that unpacks to more is a bomb or holds no prose
-_TEMPLATE_DATE = "2013-12-23"  # python-docx 1.2 leaves the day of its own template in documents it creates
 _HEADING = re.compile(r"(?:heading|überschrift|titre) ?([1-9])", re.IGNORECASE)
+_CODE = re.compile(r"html preformatted|preformatted text|macro|(?:source )?code(?: block)?", re.IGNORECASE)
+_EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # a run names a language for each kind of script
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
+_WRAPPERS = ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "AlternateContent", "Choice")
+_REMOVED = ("Fallback", "del", "moveFrom")
+_ASIDES = {"footnotes": "Note", "endnotes": "Note", "comments": "Comment"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the other parts of a document say of the paragraphs in its body."""
+
+    kinds: Mapping[str, tuple[str, str]]  # style → what its paragraphs are, and the mark before their words
+    asides: Mapping[tuple[str, str], str]  # name of the reference and its number → note or comment
 
 
 def read_docx(path: Path) -> Extract:
-    """Headings with #, list items with -, table rows by column; title and date from the properties."""
-    from docx import Document
-
-    _check_archive(path)
-    with path.open("rb") as file:
-        document = Document(file)
-    blocks = list(_blocks(document, document.element.body))
+    """Headings with #, list items with -, table rows by column; title, author, date and language where it has them."""
+    check_archive(path)
+    found = properties(path)
+    with ZipFile(path) as archive:
+        main = related(archive, "", "officeDocument")
+        document, styles = part(archive, main), part(archive, related(archive, main, "styles"))
+        parts = _Parts(_kinds(styles), _asides(archive, main))
+    blocks = list(_blocks(parts, document))
     heading = next((text[2:] for kind, text in blocks if kind == "heading" and text.startswith("# ")), None)
-    properties = _properties(document)
-    title, date = (properties.title.strip(), _date(properties)) if properties else ("", None)
-    return Extract(_joined(blocks), title or heading, date)
+    default = None if found.is_generated else styles.find(".//{*}rPrDefault//{*}lang")
+    language = found.language or _language(document, default)
+    return Extract(
+        joined(blocks), found.title or heading, found.date, found.author, language, notes=_left_out(document)
+    )
 
 
-def _check_archive(path: Path) -> None:
-    with path.open("rb") as file:
-        first = file.read(4)
-    if first == _OLE:
-        raise LoadError("it is locked with a password, or an old .doc; save it as .docx without a password")
-    if first[:2] != b"PK":
-        raise LoadError("it is not a Word document; give the file the suffix of its real format")
-    with zipfile.ZipFile(path) as archive:
-        largest = max((part.file_size for part in archive.infolist()), default=0)
-    if largest > _LARGEST_PART:
-        raise LoadError(f"a part of it unpacks to {largest / 2**20:.0f} MiB; split the document")
+def _kinds(styles: Any) -> dict[str, tuple[str, str]]:
+    by_id = {attribute(style, "styleId"): style for style in styles.iterchildren("{*}style")}
+    return {name: _inherited(by_id, name) for name in by_id}
 
 
-def _properties(document: "Document") -> "CoreProperties | None":
-    """The properties in the file; python-docx 1.2 makes up some, of this moment, where there are none."""
-    parts = document.part.package.rels.values()
-    return document.core_properties if any(part.reltype.endswith("/core-properties") for part in parts) else None
+def _inherited(styles: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """What a style, or the first of those that it is based on, makes of a paragraph."""
+    seen = set()
+    while name in styles and name not in seen:
+        if kind := _kind_of_style(styles[name]):
+            return kind
+        seen.add(name)
+        name = attribute(styles[name].find("{*}basedOn"), "val")
+    return "paragraph", ""
 
 
-def _date(properties: "CoreProperties") -> str | None:
-    """The day of creation, else of the last change."""
-    days = [moment.date().isoformat() for moment in (properties.created, properties.modified) if moment]
-    return next((day for day in days if day != _TEMPLATE_DATE), None)
+def _kind_of_style(style: Any) -> tuple[str, str] | None:
+    name = attribute(style.find("{*}name"), "val")
+    if heading := _HEADING.match(name):
+        return _heading(int(heading[1]))
+    if name == "Title":
+        return _heading(1)
+    if name.lower().startswith("toc "):
+        return "contents", ""  # a list of the headings, which are read where they stand
+    if _CODE.fullmatch(name):
+        return "code", ""
+    if level := _outline(style):
+        return _heading(level)
+    if name.startswith("List") or style.find("{*}pPr/{*}numPr") is not None:
+        return "item", _bullet(int(name[-1]) - 1 if name[-1:].isdecimal() else 0)
+    return None
 
 
-def _blocks(document: "Document", parent: Any) -> Iterator[tuple[str, str]]:
+def _kind(parts: _Parts, paragraph: Any) -> tuple[str, str]:
+    """What a paragraph is, and the mark before its words."""
+    kind, mark = parts.kinds.get(attribute(paragraph.find("{*}pPr/{*}pStyle"), "val"), ("paragraph", ""))
+    if kind != "paragraph" and kind != "item":
+        return kind, mark
+    if level := _outline(paragraph):
+        return _heading(level)
+    number = paragraph.find("{*}pPr/{*}numPr")
+    if number is None:
+        return kind, mark
+    if attribute(number.find("{*}numId"), "val") == "0":  # takes away the number of the style
+        return "paragraph", ""
+    depth = attribute(number.find("{*}ilvl"), "val")
+    return "item", _bullet(int(depth)) if depth.isdecimal() else mark or _bullet(0)
+
+
+def _outline(element: Any) -> int:
+    """The level of a heading from 1, or 0 for other text."""
+    level = attribute(element.find("{*}pPr/{*}outlineLvl"), "val")
+    return int(level) + 1 if level in tuple("012345678") else 0
+
+
+def _heading(level: int) -> tuple[str, str]:
+    return "heading", "#" * min(level, 6) + " "
+
+
+def _bullet(level: int) -> str:
+    return "  " * min(level, 8) + "- "
+
+
+def _asides(archive: ZipFile, main: str) -> dict[tuple[str, str], str]:
+    """The footnotes, endnotes and comments of a document, by what refers to them."""
+    asides = {}
+    for kind, label in _ASIDES.items():
+        for aside in part(archive, related(archive, main, kind)):
+            text = " ".join(" ".join(map(words, aside.iter("{*}p"))).split())
+            asides[kind[:-1] + "Reference", attribute(aside, "id")] = f"{label}: {text}" if text else ""
+    return asides
+
+
+def _blocks(parts: _Parts, parent: Any) -> Iterator[tuple[str, str]]:
     """(kind, text) of each paragraph and table below an element; content controls and insertions are opened."""
     for element in parent:
-        tag = _name(element)
+        tag = name_of(element)
         if tag == "p":
-            kind, mark = _kind(document, element)
-            if kind != "contents" and (words := _words(element).strip()):
-                yield kind, mark + (" ".join(words.split()) if kind == "heading" else words)
+            yield from _paragraph(parts, element)
         elif tag == "tbl":
-            if text := table_text(_rows(element)):
-                yield "table", text
-        elif tag in ("sdt", "sdtContent", "ins", "customXml"):
-            yield from _blocks(document, element)
+            yield from _table(parts, element)
+        elif tag == "body" or tag in _WRAPPERS:
+            yield from _blocks(parts, element)
 
 
-def _joined(blocks: list[tuple[str, str]]) -> str:
-    """Blocks with an empty line between them, but none between the items of a list."""
-    text, last = "", ""
-    for kind, words in blocks:
-        text += ("\n" if kind == last == "item" else "\n\n") + words
-        last = kind
-    return text
+def _paragraph(parts: _Parts, element: Any) -> Iterator[tuple[str, str]]:
+    """A paragraph, and after it its text boxes, its notes and what its pictures show."""
+    kind, mark = _kind(parts, element)
+    if kind == "contents":
+        return
+    text = words(element)
+    if text.strip():
+        yield kind, mark + tidied(kind, text)
+    for aside in _beside(element):
+        if name_of(aside) == "txbxContent":
+            yield from _blocks(parts, aside)
+        elif text := _aside(parts, aside):
+            yield "aside", text
 
 
-def _kind(document: "Document", paragraph: Any) -> tuple[str, str]:
-    """What a paragraph is, and the mark before its words."""
-    style: Any = document.part.get_style(paragraph.style, _paragraph_type())
-    names = []
-    while style is not None:
-        names.append(style.name or "")
-        style = style.base_style
-    for name in names:
-        if heading := _HEADING.match(name):
-            return "heading", "#" * min(int(heading[1]), 6) + " "
-        if name == "Title":
-            return "heading", "# "
-        if name.lower().startswith("toc "):
-            return "contents", ""  # a list of the headings, which are read where they stand
-    is_item = bool(paragraph.xpath("./w:pPr/w:numPr")) or any(name.startswith("List") for name in names[:1])
-    return ("item", "- ") if is_item else ("paragraph", "")
+def _beside(element: Any) -> Iterator[Any]:
+    """The text boxes, references and pictures in a paragraph."""
+    for child in element:
+        tag = name_of(child)
+        if tag in ("txbxContent", "docPr") or tag.endswith("Reference"):
+            yield child
+        elif tag not in _REMOVED:
+            yield from _beside(child)
 
 
-def _paragraph_type() -> Any:
-    from docx.enum.style import WD_STYLE_TYPE
+def _aside(parts: _Parts, element: Any) -> str:
+    if name_of(element) == "docPr":
+        text = alt_text(element)
+        return f"Picture: {text}" if text else ""
+    return parts.asides.get((name_of(element), attribute(element, "id")), "")
 
-    return WD_STYLE_TYPE.PARAGRAPH
 
-
-def _rows(table: Any) -> list[list[str]]:
-    """Cell texts by row; a cell that spans columns is followed by empty ones."""
-    rows = []
-    for row in table.xpath("./w:tr | ./w:sdt/w:sdtContent/w:tr"):
+def _table(parts: _Parts, table: Any) -> Iterator[tuple[str, str]]:
+    """A table as a block, and after it its notes; the blocks in a table of one column, which only lays out the page."""
+    rows = [list(_opened(row, "tc")) for row in _opened(table, "tr")]
+    if max(map(len, rows), default=0) <= 1:
+        yield from (block for row in rows for cell in row for block in _blocks(parts, cell))
+        return
+    texts: list[list[str]] = []
+    asides = []
+    for row in rows:
         cells: list[str] = []
-        for cell in row.xpath("./w:tc | ./w:sdt/w:sdtContent/w:tc"):
-            span = cell.xpath("number(./w:tcPr/w:gridSpan/@w:val)")
-            words = " ".join(_words(paragraph) for paragraph in cell.xpath(".//w:p"))
-            cells += [words, *[""] * (int(span) - 1 if span == span else 0)]
-        rows.append(cells)
-    return rows
+        above = texts[-1] if texts else []
+        for cell in row:
+            blocks = list(_blocks(parts, cell))
+            asides += [block for block in blocks if block[0] == "aside"]
+            cells += _cell(cell, blocks, above[len(cells) : len(cells) + 1])
+        texts.append(cells)
+    if text := table_text(texts):
+        yield "table", text
+    yield from asides
 
 
-def _words(element: Any) -> str:
-    """The text of a paragraph as it reads with its tracked changes accepted."""
-    tag = _name(element)
-    if tag == "t":
-        return element.text or ""
-    if tag in ("tab", "ptab", "br", "cr"):
-        return "\t" if tag.endswith("tab") else "\n"
-    if tag == "noBreakHyphen":
-        return "-"
-    if tag in ("Fallback", "del", "moveFrom", "pPr", "rPr", "instrText"):
-        return ""
-    return "".join(_words(child) for child in element)
+def _opened(parent: Any, tag: str) -> Iterator[Any]:
+    """The rows of a table or the cells of a row, also those in content controls."""
+    for child in parent:
+        if name_of(child) == tag:
+            yield child
+        elif name_of(child) in _WRAPPERS:
+            yield from _opened(child, tag)
 
 
-def _name(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
+def _cell(cell: Any, blocks: list[tuple[str, str]], above: list[str]) -> list[str]:
+    """A cell's text, that of the cell above where both are one, and an empty one for each more column that it spans."""
+    merged = cell.find("{*}tcPr/{*}vMerge")
+    is_below = merged is not None and attribute(merged, "val") != "restart"
+    texts = [text.lstrip("# ") if kind == "heading" else text for kind, text in blocks if kind != "aside"]
+    span = attribute(cell.find("{*}tcPr/{*}gridSpan"), "val")
+    further = int(span) - 1 if span.isdecimal() else 0
+    return [*(above if is_below and above else [" ".join(texts)]), *[""] * min(further, 63)]  # Word has 63 columns
+
+
+def _language(document: Any, default: Any) -> str | None:
+    """The language of most of the characters; the default is that of the words without a mark of their own."""
+    lengths: Counter[str] = Counter()
+    for run in document.iter("{*}r"):
+        text = "".join(piece.text or "" for piece in run.iterchildren("{*}t"))
+        script = "eastAsia" if _EAST_ASIAN.search(text) else "bidi" if _RIGHT_TO_LEFT.search(text) else "val"
+        marked = run.find("{*}rPr/{*}lang")
+        lengths[attribute(marked, script) or attribute(default, script)] += len(text)
+    return lengths.most_common(1)[0][0] or None if lengths else None
+
+
+def _left_out(document: Any) -> tuple[str, ...]:
+    count = sum(1 for _ in document.iter("{*}altChunk"))
+    return (f"{count} inserted {'file was' if count == 1 else 'files were'} not read",) if count else ()

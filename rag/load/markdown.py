@@ -25,7 +25,14 @@ def read_markdown(path: Path) -> Extract:
     heading = next((block.lstrip("# ") for block in blocks[:3] if block.startswith("#")), None)
     below = next((block for block in blocks[:3] if not block.startswith("#")), "")
     title = front.get("title") or heading
-    return Extract("\n\n".join(blocks), title, iso_date(front.get("date", "")) or date_line(below))
+    date = iso_date(front.get("date", "")) or date_line(below)
+    source = next((front[name] for name in ("source", "url") if front.get(name)), None)
+    return Extract("\n\n".join(blocks), title, date, front.get("author"), front.get("lang"), source)
+
+
+def markdown_text(text: str) -> str:
+    """The prose of Markdown that stands in another file."""
+    return "\n\n".join(_blocks(_tree(text)))
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
