@@ -14,22 +14,35 @@ from starlette.requests import Request
 
 from rag.chat import Chatbot
 from rag.errors import RagError, StoreError
-from rag.schema import Turn
+from rag.schema import Scope, Turn
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class Ask(BaseModel):
-    """A question with the earlier questions of its conversation, oldest first."""
+class Asked(BaseModel):
+    """A question, and which documents are asked: see `rag.Scope`."""
 
     question: Words
+    paths: list[Words] = Field(default=[], max_length=100)
+    types: list[Words] = Field(default=[], max_length=100)
+    after: Words | None = None
+    before: Words | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The documents to ask."""
+        return Scope(tuple(self.paths), tuple(self.types), self.after, self.before)
+
+
+class Ask(Asked):
+    """A question with the earlier questions of its conversation, oldest first."""
+
     earlier: list[Words] = Field(default=[], max_length=20)
 
 
-class Search(BaseModel):
+class Search(Asked):
     """Words to find passages for."""
 
-    question: Words
     k: int = Field(default=10, ge=1, le=100)
 
 
@@ -55,12 +68,12 @@ def application(bot: Chatbot) -> FastAPI:
     def ask(body: Ask) -> dict[str, object]:
         history: list[Turn] = []
         for question in body.earlier:
-            history.append(Turn(question, bot.ask(question, history)))
-        return bot.ask(body.question, history).to_dict()
+            history.append(Turn(question, bot.ask(question, history, scope=body.scope)))
+        return bot.ask(body.question, history, scope=body.scope).to_dict()
 
     @app.post("/api/search")
     def search(body: Search) -> list[dict[str, object]]:
-        return [passage.to_dict() for passage in bot.retrieve(body.question, body.k)]
+        return [passage.to_dict() for passage in bot.retrieve(body.question, body.k, scope=body.scope)]
 
     @app.get("/api/documents/{document_id:path}", response_model=None)
     def document(document_id: str) -> dict[str, object] | JSONResponse:

@@ -13,7 +13,7 @@ from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
 from rag.models.reader import Read, Reader, Reading
 from rag.retrieve import Hit, passages, read_closely, retrieve
-from rag.schema import Answer, Draft, Evidence, Passage, SourceDocument, Span, Turn, Weighed
+from rag.schema import EVERYTHING, Answer, Draft, Evidence, Passage, Scope, SourceDocument, Span, Turn, Weighed
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,19 +52,19 @@ class Chatbot:
         """Let go of the index's files."""
         self._store.close()
 
-    def retrieve(self, question: str, k: int = 10) -> tuple[Passage, ...]:
-        """The `k` passages nearest to a question, best first."""
-        hits = self._hits(_plain(question))
+    def retrieve(self, question: str, k: int = 10, *, scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
+        """The `k` passages nearest to a question in the documents in scope, best first."""
+        hits = self._hits(_plain(question), scope)
         return passages(hits, self._store.catalog.document, k)
 
-    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def ask(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Answer:
         """The whole, checked answer. Raises ModelError when a language model is set and fails."""
-        *_, answer = self.stream(question, history)
+        *_, answer = self.stream(question, history, scope=scope)
         return answer
 
-    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Answer]:
+    def stream(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Iterator[Answer]:
         """The answer while it grows: each extends the last, and only the final one has claims and is checked."""
-        evidence = self.explain(question, history)
+        evidence = self.explain(question, history, scope=scope)
         if not evidence.passages or evidence.confidence < self._settings.answer_threshold:
             yield _not_said(question, evidence.passages, evidence.confidence)
         elif self._llm is None:
@@ -75,10 +75,10 @@ class Chatbot:
         else:
             yield from self._written(self._llm, question, evidence)
 
-    def explain(self, question: str, history: Sequence[Turn] = ()) -> Evidence:
+    def explain(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Evidence:
         """What the answer would be decided from: passages, each sentence weighed, and the confidence."""
         meant = _plain(self._standalone(question, history)) if question.strip() else ""
-        hits = self._hits(meant)
+        hits = self._hits(meant, scope)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
         weighed = extract.rate(
             meant,
@@ -104,8 +104,8 @@ class Chatbot:
         """The id of every document, in order."""
         return tuple(document_id for document_id, _, _ in self._store.catalog.documents())
 
-    def _hits(self, question: str) -> tuple[Hit, ...]:
-        return retrieve(self._store, self._encode, question, self._settings) if question.strip() else ()
+    def _hits(self, question: str, scope: Scope) -> tuple[Hit, ...]:
+        return retrieve(self._store, self._encode, question, self._settings, scope) if question.strip() else ()
 
     def _readings(self, question: str, hits: Sequence[Hit]) -> dict[Span, Reading]:
         """What the reader makes of each sentence of the chunks, by its place in its document."""

@@ -8,6 +8,7 @@ import re
 import socket
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ConfigError, RagError
-from rag.schema import Answer, Citation, HealthReport, IngestReport, Passage, Turn
+from rag.schema import Answer, Citation, HealthReport, IngestReport, Passage, Scope, Turn
 
 if TYPE_CHECKING:
     from rag.chat import Chatbot
@@ -33,8 +34,16 @@ err = Console(stderr=True)
 Home = Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Index folder.", show_default=".rag")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Question = Annotated[str, typer.Argument(help="The question, in quotes.", show_default=False)]
+Paths = Annotated[
+    list[str] | None,
+    typer.Option("--path", metavar="GLOB", help="Only documents or folders of this name; may be repeated."),
+]
+Types = Annotated[list[str] | None, typer.Option("--type", metavar="SUFFIX", help="Only files of this type, as pdf.")]
+After = Annotated[str | None, typer.Option(metavar="DAY", help="Only documents of this day or later, as 2023-06.")]
+Before = Annotated[str | None, typer.Option(metavar="DAY", help="Only documents of this day or earlier.")]
 
 _LOWER = 10  # niceness of an ingest
+_DAY = re.compile(r"\d{4}(?:-\d\d){0,2}")
 # What would command a terminal or turn its text around; line ends and tabs are left
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -154,10 +163,19 @@ def rollback(
 
 
 @app.command()
-def ask(question: Question, home: Home = None, as_json: AsJson = False) -> None:
+def ask(
+    question: Question,
+    paths: Paths = None,
+    types: Types = None,
+    after: After = None,
+    before: Before = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Answer one question, each sentence with the words it stands on; or say that the documents do not say."""
+    scope = _scope(paths, types, after, before)
     with _bot(home) as bot:
-        answer = bot.ask(_words(question))
+        answer = bot.ask(_words(question), scope=scope)
     if as_json:
         _print_json(answer.to_dict())
     else:
@@ -165,13 +183,16 @@ def ask(question: Question, home: Home = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def chat(home: Home = None) -> None:
+def chat(
+    paths: Paths = None, types: Types = None, after: After = None, before: Before = None, home: Home = None
+) -> None:
     """Ask many questions, follow-ups too. An empty line or Ctrl-D ends it."""
+    scope = _scope(paths, types, after, before)
     history: list[Turn] = []
     with _bot(home) as bot:
         while question := _prompt():
             try:
-                answer = bot.ask(question, history)
+                answer = bot.ask(question, history, scope=scope)
             except RagError as error:
                 _complain(error)
                 continue
@@ -183,19 +204,25 @@ def chat(home: Home = None) -> None:
 def search(
     words: Annotated[str, typer.Argument(help="What to look for, in quotes.", show_default=False)],
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many passages.")] = 10,
+    paths: Paths = None,
+    types: Types = None,
+    after: After = None,
+    before: Before = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the passages nearest to some words, best first, without an answer."""
+    scope = _scope(paths, types, after, before)
     with _bot(home) as bot:
-        found = bot.retrieve(_words(words), k)
+        found = bot.retrieve(_words(words), k, scope=scope)
     if as_json:
         _print_json([passage.to_dict() for passage in found])
     elif not found:
         out.print("Nothing found.")
     else:
         for number, passage in enumerate(found, 1):
-            out.print(Text(f"{number}. {_name(passage.title)}", "bold"), Text(_place(passage), "dim"))
+            about = ", ".join(filter(None, (_place(passage), passage.date, _name(passage.author or ""))))
+            out.print(Text(f"{number}. {_name(passage.title)}", "bold"), Text(about, "dim"))
             out.print(Text(_shown(passage.text)), "")
 
 
@@ -295,6 +322,13 @@ def _origin(setting: str) -> str:
     return variable if variable in map(str.upper, os.environ) else f"{setting} in rag.toml"
 
 
+def _scope(paths: list[str] | None, types: list[str] | None, after: str | None, before: str | None) -> Scope:
+    for option, day in (("--after", after), ("--before", before)):
+        if day and not _DAY.fullmatch(day):
+            raise typer.BadParameter("a year, month or day, such as 2023, 2023-06 or 2023-06-16", param_hint=option)
+    return Scope(tuple(map(_words, paths or ())), tuple(map(_words, types or ())), after, before)
+
+
 def _bot(home: Path | None) -> "closing[Chatbot]":
     from rag.chat import Chatbot
 
@@ -349,12 +383,19 @@ def _listen(host: str, port: int) -> socket.socket:
 @contextmanager
 def _progress() -> Iterator[Any]:
     """A bar on stderr, where that is a terminal."""
-    from rich.progress import Progress
+    from rich.progress import Progress, TextColumn
 
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("Reading files", total=None)
-        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=_short(name))
+    columns = *Progress.get_default_columns(), TextColumn("{task.fields[rate]}")
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("Reading files", total=None, rate="")
+        started = time.monotonic()
+
+        def tell(done: int, total: int, name: str) -> None:
+            rate = f"{done} of {total}, {done / max(time.monotonic() - started, 0.1):.1f} files/s"
+            bar.update(task, completed=done, total=total, description=_short(name), rate=rate)
+
+        yield tell
 
 
 @contextmanager
@@ -391,6 +432,8 @@ def _show_report(path: Path, report: IngestReport) -> None:
     out.print(Text(f"{_name(str(path))}: {told or 'nothing to do'}; {report.unchanged} unchanged."))
     for name, reason in report.skipped:
         out.print(Text(f"  skipped {_name(name)}: {_name(reason)}", "yellow"))
+    for name, note in report.notes:
+        out.print(Text(f"  {_name(name)}: {_name(note)}", "yellow"))
 
 
 def _show_health(report: HealthReport, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode
 from rag.models.reader import Excerpt, Read, Reading
-from rag.schema import Passage, SourceDocument, Span
+from rag.schema import EVERYTHING, Passage, Scope, SourceDocument, Span
 from rag.settings import Settings
 
 _SAME_WORDS = 0.85  # share of words in common (Jaccard) from which two passages are one shown twice
@@ -32,11 +32,14 @@ class Hit:
     score: float
 
 
-def retrieve(store: Store, encode: Encode, question: str, settings: Settings) -> tuple[Hit, ...]:
-    """Chunks for the question, best first. Empty when the index is."""
+def retrieve(
+    store: Store, encode: Encode, question: str, settings: Settings, scope: Scope = EVERYTHING
+) -> tuple[Hit, ...]:
+    """Chunks of the documents in scope for the question, best first. Empty when there is none."""
     vector = encode([question])[0]
-    bm25 = dict(store.matching(question, settings.candidates))
-    ids = dict.fromkeys([*store.nearest(vector, settings.candidates), *bm25])
+    within = store.catalog.numbers(scope) if scope else None
+    bm25 = dict(store.matching(question, settings.candidates, within))
+    ids = dict.fromkeys([*store.nearest(vector, settings.candidates, within), *bm25])
     return tuple(fuse(store.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight))
 
 
@@ -106,11 +109,12 @@ def _adjacent(group: Sequence[Hit], hit: Hit) -> bool:
 
 def _passage(group: Sequence[Hit], document: Callable[[str], SourceDocument | None]) -> Passage:
     """All of the group's chunks as one; the best alone if the document was changed since they were found."""
-    best = group[0]
+    best = group[0].chunk
+    about = best.date, best.author, best.source
     spans = [hit.chunk.span for hit in group]
-    span = Span(best.chunk.span.document_id, min(span.start for span in spans), max(span.end for span in spans))
+    span = Span(best.span.document_id, min(span.start for span in spans), max(span.end for span in spans))
     source = document(span.document_id) if len(group) > 1 else None
     if source is None or any(source.text[hit.chunk.span.start : hit.chunk.span.end] != hit.chunk.text for hit in group):
-        return Passage(best.chunk.span, best.chunk.text, best.chunk.title, best.score, best.chunk.page)
+        return Passage(best.span, best.text, best.title, group[0].score, best.page, *about)
     text = source.text[span.start : span.end]
-    return Passage(span, text, best.chunk.title, best.score, source.page_at(span.start))
+    return Passage(span, text, best.title, group[0].score, source.page_at(span.start), *about)

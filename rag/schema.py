@@ -3,6 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 Verdict = Literal["supported", "weak", "unsupported"]
@@ -26,6 +28,36 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which documents are asked: those that meet every condition given, or all of them where none is.
+
+    Days are ISO 8601, as precise as wanted, and included: before 2023-06 takes in all of June. A document without a
+    date is in no scope that asks for one.
+    """
+
+    paths: tuple[str, ...] = ()  # document ids, folders of them, or patterns with * and ?; one of them must match
+    types: tuple[str, ...] = ()  # suffixes such as pdf; one of them must match
+    after: str | None = None
+    before: str | None = None
+
+    def __bool__(self) -> bool:
+        return self != EVERYTHING
+
+    def holds(self, document_id: str, date: str | None) -> bool:
+        """True if a document is one of them."""
+        suffix = PurePosixPath(document_id).suffix.lower().removeprefix(".")
+        return (
+            (not self.paths or any(_matches(document_id, pattern) for pattern in self.paths))
+            and (not self.types or suffix in {name.lower().removeprefix(".") for name in self.types})
+            and (not self.after or (date is not None and not _earlier(date, self.after)))
+            and (not self.before or (date is not None and not _earlier(self.before, date)))
+        )
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A retrieved piece of a document. `score` orders one question's passages; it means nothing across questions."""
 
@@ -34,6 +66,9 @@ class Passage:
     title: str
     score: float
     page: int | None
+    date: str | None = None  # of the document, like the two below; ISO 8601
+    author: str | None = None
+    source: str | None = None  # the address that it was taken from
 
     def to_dict(self) -> dict[str, Any]:
         """The passage as plain JSON values, its span flattened to document_id, start, end."""
@@ -186,6 +221,16 @@ class HealthReport:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
         return asdict(self)
+
+
+def _matches(document_id: str, pattern: str) -> bool:
+    return fnmatchcase(document_id, pattern) or document_id.startswith(pattern.rstrip("/") + "/")
+
+
+def _earlier(day: str, other: str) -> bool:
+    """True if a day lies before another, as far as both are told."""
+    known = min(len(day), len(other))
+    return day[:known] < other[:known]
 
 
 def _flat(value: Passage | Citation) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import rag
-from rag import Chatbot, Settings
+from rag import Chatbot, Scope, Settings
 
 PUBLIC = [
     "Answer",
@@ -20,6 +20,7 @@ PUBLIC = [
     "IngestReport",
     "Passage",
     "RagError",
+    "Scope",
     "Settings",
     "SourceDocument",
     "Span",
@@ -70,10 +71,10 @@ def test_ingest_stays_the_function() -> None:
         (rag.ingest, "(folder_or_file, settings=None, *, progress=None, embedder=None)"),
         (Chatbot.open, "(settings=None)"),
         (Chatbot.close, "(self)"),
-        (Chatbot.retrieve, "(self, question, k=10)"),
-        (Chatbot.ask, "(self, question, history=())"),
-        (Chatbot.stream, "(self, question, history=())"),
-        (Chatbot.explain, "(self, question, history=())"),
+        (Chatbot.retrieve, f"(self, question, k=10, *, scope={Scope()})"),
+        (Chatbot.ask, f"(self, question, history=(), *, scope={Scope()})"),
+        (Chatbot.stream, f"(self, question, history=(), *, scope={Scope()})"),
+        (Chatbot.explain, f"(self, question, history=(), *, scope={Scope()})"),
         (Chatbot.document, "(self, document_id)"),
         (Chatbot.documents, "(self)"),
     ],

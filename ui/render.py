@@ -201,7 +201,8 @@ def _card(passage: Passage, citations: Sequence[Citation], turn: int) -> str:
     numbers = "".join(_number(citation, turn) for citation in citations)
     title = _isolated(passage.title or passage.span.document_id)
     pages = {citation.page: _page(citation.page) for citation in citations} or {passage.page: _page(passage.page)}
-    where = _isolated(passage.span.document_id) + "".join(pages.values())
+    about = "".join(f", {_isolated(fact)}" for fact in (passage.date, passage.author, passage.source) if fact)
+    where = _isolated(passage.span.document_id) + "".join(pages.values()) + about
     return (
         f'<article class="source"><header>{numbers}<h3>{title}</h3></header><p class="where">{where}</p>'
         f'<p class="passage" dir="auto">{_highlighted(passage, citations, turn)}</p></article>'

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import StoreError, StoreMismatchError
-from rag.schema import SourceDocument, Span
+from rag.schema import Scope, SourceDocument, Span
 
 _SCHEMA_VERSION = 3
 _SCHEMA = """
@@ -115,6 +115,14 @@ class Chunk:
     heading: str
     page: int | None
     vector: NDArray[np.float32]
+    date: str | None = None
+    author: str | None = None
+    source: str | None = None
+
+    @property
+    def document(self) -> str:
+        """The number of its document."""
+        return document_number(self.id)
 
 
 class Catalog:
@@ -249,6 +257,22 @@ class Catalog:
         """(id, title, date) of every document, by id."""
         return list(self._rows("SELECT id, title, date FROM documents ORDER BY id"))
 
+    def numbers(self, scope: Scope) -> frozenset[str]:
+        """The numbers of the documents in a scope."""
+        rows = self._rows("SELECT number, id, date FROM documents")
+        return frozenset(str(number) for number, id_, date in rows if scope.holds(id_, date))
+
+    def vectors(self, numbers: Iterable[str], most: int) -> tuple[list[str], NDArray[np.float32]] | None:
+        """Ids and vectors, of shape (chunks, dim), of all chunks of these documents; None if those are too many."""
+        documents = "SELECT value FROM json_each(?)"
+        asked = json.dumps(sorted(map(int, numbers)))
+        rows = self._rows(f"SELECT id, vector FROM chunks WHERE document IN ({documents}) LIMIT ?", (asked, most + 1))
+        found = list(rows)
+        if len(found) > most:
+            return None
+        values = np.frombuffer(b"".join(vector for _, vector in found), dtype=np.float32)
+        return [id_ for id_, _ in found], values.reshape(len(found), values.size // max(len(found), 1))
+
     def document(self, document_id: str) -> SourceDocument | None:
         """One document with its text, or None."""
         return self._document("id", document_id)
@@ -292,7 +316,9 @@ class Catalog:
                 id_, _, start, end, heading, vector, _ = row
                 span, text = Span(document.document_id, start, end), document.text[start:end]
                 page = document.page_at(start)
-                yield Chunk(id_, span, text, document.title, heading, page, np.frombuffer(vector, dtype=np.float32))
+                about = (document.date, document.author, document.source)
+                numbers = np.frombuffer(vector, dtype=np.float32)
+                yield Chunk(id_, span, text, document.title, heading, page, numbers, *about)
 
     def _document(self, column: str, value: str | int) -> SourceDocument | None:
         for row in self._rows(f"SELECT {_DOCUMENT} FROM documents WHERE {column} = ?", (value,)):
@@ -583,6 +609,11 @@ def _damaged(path: Path, error: Exception) -> StoreError:
     if "locked" in str(error):
         return StoreError(f"{path} is in use by another process ({error}). Try again in a moment.")
     return StoreError(f"{path} cannot be read or is damaged ({error}). {WAYS_OUT}")
+
+
+def document_number(chunk_id: str) -> str:
+    """The number of the document that a chunk is of, which is what its id begins with."""
+    return chunk_id.partition("-")[0]
 
 
 def discard(path: Path) -> None:

@@ -3,7 +3,7 @@
 Text is indexed and not stored: what is shown always comes from the catalog.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,7 @@ class LexicalIndex:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         builder = tantivy.SchemaBuilder().add_text_field("id", stored=True, tokenizer_name="raw")
+        builder.add_text_field("document", stored=False, tokenizer_name="raw", index_option="basic")
         builder.add_text_field(_FIELD, stored=False, tokenizer_name="chunk_words")
         self._index = tantivy.Index(builder.build(), path=str(folder))
         self._index.register_tokenizer("chunk_words", _analyzer())
@@ -68,9 +69,16 @@ class LexicalIndex:
             for chunk in chunks:
                 writer.add_document(_document(chunk))
 
-    def search(self, question: str, k: int) -> list[tuple[str, float]]:
-        """(id, BM25 score) of the `k` best chunks, best first; empty when no word is known."""
+    def search(self, question: str, k: int, within: Collection[str] | None = None) -> list[tuple[str, float]]:
+        """(id, BM25 score) of the `k` best chunks, best first; empty when no word is known.
+
+        `within`: the numbers of the documents to search, all where it is None.
+        """
         query = self._query(question)
+        if within is not None:
+            asked = tantivy.Query.term_set_query(self._index.schema, "document", list(within))
+            scoreless = tantivy.Query.const_score_query(asked, 0.0)
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, scoreless)])
         searcher = self._index.searcher()
         hits = searcher.search(query, limit=k, count=False).hits
         return [(str(searcher.doc(address)["id"][0]), float(score)) for score, address in hits]
@@ -112,4 +120,6 @@ class LexicalIndex:
 
 
 def _document(chunk: Chunk) -> tantivy.Document:
-    return tantivy.Document(id=chunk.id, **{_FIELD: f"{chunk.title}\n{chunk.heading}\n{chunk.text}"})
+    return tantivy.Document(
+        id=chunk.id, document=chunk.document, **{_FIELD: f"{chunk.title}\n{chunk.heading}\n{chunk.text}"}
+    )

@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import RagError, StoreError, StoreMismatchError, StoreMissingError
-from rag.index.catalog import WAYS_OUT, Catalog, Chunk
+from rag.index.catalog import WAYS_OUT, Catalog, Chunk, document_number
 from rag.index.derived import Derived, Reached, UnwritableError
 from rag.index.lock import cleared, holder, reported, unless_locked
 from rag.settings import LOADER_VERSION, Settings, weights
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rag.index.dense import DenseIndex
     from rag.index.lexical import LexicalIndex
 
+_COMPARED = 20_000  # chunks: their vectors are read and compared in about 0.1 s
 _BATCH = 2000  # chunks held in memory while a derived index catches up
 _PATIENCE = 10.0  # seconds that a question waits for an index that is just being put in place of another
 _SPARE = 16 * 2**20  # bytes
@@ -110,13 +111,26 @@ class Store:
 
     # Searching
 
-    def nearest(self, vector: NDArray[np.float32], k: int) -> list[str]:
-        """Ids of the chunks nearest to a vector, nearest first; some may be gone from the catalog."""
-        return self._search(lambda dense, _: dense.search(vector, min(k, max(dense.count(), 1))))
+    def nearest(self, vector: NDArray[np.float32], k: int, within: Set[str] | None = None) -> list[str]:
+        """Ids of the chunks nearest to a vector, nearest first; some may be gone from the catalog.
 
-    def matching(self, question: str, k: int) -> list[tuple[str, float]]:
-        """(id, BM25 score) of the chunks that share the question's words, best first."""
-        return self._search(lambda _, lexical: lexical.search(question, k))
+        `within`: the numbers of the documents to search, all where it is None. Few are compared one by one; of many,
+        so many chunks are taken from Chroma that `k` of theirs are among them: its own filter walks the whole graph.
+        """
+        if within is None:
+            return self._search(lambda dense, _: dense.search(vector, min(k, max(dense.count(), 1))))
+        if (few := self.catalog.vectors(within, _COMPARED)) is not None:
+            ids, vectors = few
+            return [ids[at] for at in np.argsort(-(vectors @ vector), kind="stable")[:k]] if ids else []
+        found, taken, chunks = list[str](), 2 * k, self.catalog.count()[1]
+        while len(found) < k and taken < 2 * chunks:
+            taken *= 2
+            found = [id_ for id_ in self.nearest(vector, min(taken, chunks)) if document_number(id_) in within]
+        return found[:k]
+
+    def matching(self, question: str, k: int, within: Set[str] | None = None) -> list[tuple[str, float]]:
+        """(id, BM25 score) of the chunks that share the question's words, best first; `within` as for `nearest`."""
+        return self._search(lambda _, lexical: lexical.search(question, k, within))
 
     def document_frequency(self, term: str) -> int:
         """In how many chunks a term stands."""

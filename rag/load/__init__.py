@@ -13,6 +13,7 @@ from rag.errors import LoadError, UnsupportedFormatError
 from rag.load.docx import read_docx
 from rag.load.extract import Extract
 from rag.load.html import read_html
+from rag.load.legacy import read_converted
 from rag.load.markdown import read_markdown
 from rag.load.normalise import join_pages, normalise
 from rag.load.pdf import read_pdf
@@ -30,6 +31,7 @@ SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
     ".htm": read_html,
     ".pdf": read_pdf,
     ".docx": read_docx,
+    ".doc": lambda path: read_converted(path, ".docx", read_docx),
     ".csv": read_table,
     ".tsv": read_table,
 }

@@ -8,10 +8,10 @@ C goes past them, and none of those used here opens connections by itself.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rag.errors import LoadError
 from rag.load import load
@@ -38,26 +38,24 @@ def main() -> None:
     spent = _limited(megabytes)
     sys.addaudithook(_guard(os.path.realpath(folder)))
     print("{}", file=replies, flush=True)
-    for reply in _replies(sys.stdin, megabytes, seconds, spent):
-        print(json.dumps(reply), file=replies, flush=True)
-
-
-def _replies(
-    requests: IO[str], megabytes: int, seconds: float, spent: Callable[[float], bool]
-) -> Iterator[dict[str, Any]]:
-    for line in requests:
+    for line in sys.stdin:
         is_grown = spent(seconds)
-        try:
-            request = json.loads(line)
-            loaded = load(Path(request["path"]), request["document_id"])
-            yield {"document": asdict(loaded.document), "named": loaded.named, "notes": loaded.notes}
-        except LoadError as error:
-            yield {"error": str(error)}
-        except MemoryError:
-            yield {"error": f"reading it takes more than {megabytes} MB; split it, or allow more: RAG_LOAD_MEMORY"}
+        reply = _reply(json.loads(line), megabytes)
+        is_last = is_grown or "memory" in reply  # what a library keeps would count against the next file
+        print(json.dumps(reply | {"last": is_last}), file=replies, flush=True)
+        if is_last:
             return
-        if is_grown:  # what a library keeps would count against the next file
-            return
+
+
+def _reply(request: dict[str, str], megabytes: int) -> dict[str, Any]:
+    try:
+        loaded = load(Path(request["path"]), request["document_id"])
+        return {"document": asdict(loaded.document), "named": loaded.named, "notes": loaded.notes}
+    except LoadError as error:
+        return {"error": str(error)}
+    except MemoryError:
+        told = f"reading it takes more than {megabytes} MB; split it, or allow more: RAG_LOAD_MEMORY"
+        return {"error": told, "memory": megabytes}
 
 
 def _limited(megabytes: int) -> Callable[[float], bool]:

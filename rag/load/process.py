@@ -94,6 +94,8 @@ class Loader:
             self._start()
         self._send({"path": str(path.absolute()), "document_id": document_id})
         reply = self._reply(self._seconds)
+        if reply["last"]:
+            self.close()
         if "error" in reply:
             raise LoadError(reply["error"])
         facts = reply["document"]

@@ -145,7 +145,7 @@ def test_ask_json_is_the_answer(run: Run, sample_settings: Settings, bot: Chatbo
     assert list(told) == ["question", "text", "abstained", "confidence", "claims", "passages"]
     assert list(claim) == ["text", "verdict", "citations"]
     assert set(claim["citations"][0]) == {"marker", "document_id", "start", "end", "quote", "page"}
-    assert set(passage) == {"document_id", "start", "end", "text", "title", "score", "page"}
+    assert set(passage) == {"document_id", "start", "end", "text", "title", "score", "page", "date", "author", "source"}
 
 
 def test_ask_json_abstains_without_claims(run: Run, sample_settings: Settings) -> None:
@@ -218,11 +218,11 @@ def test_search_shows_passages_best_first(run: Run, sample_settings: Settings, b
     shown = [
         "1.",
         best.title,
-        best.span.document_id,
+        ", ".join(filter(None, (best.span.document_id, best.date, best.author))),
         best.text,
         "2.",
         second.title,
-        second.span.document_id,
+        ", ".join(filter(None, (second.span.document_id, second.date, second.author))),
         second.text,
     ]
     assert told.words == " ".join(" ".join(shown).split())
@@ -233,6 +233,31 @@ def test_search_json_is_the_passages(run: Run, sample_settings: Settings, bot: C
     told = run("search", "listening post", "-k", 3, "--home", sample_settings.home, "--json")
 
     assert json.loads(told.out) == [passage.to_dict() for passage in bot.retrieve("listening post", 3)]
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        (["--type", "pdf"], {".pdf"}),
+        (["--type", "pdf", "--type", "csv"], {".pdf", ".csv"}),
+        (["--path", "cuba-*"], {".txt", ".md"}),
+        (["--path", "nowhere"], set()),
+    ],
+)
+def test_search_looks_only_where_it_is_told(
+    run: Run, sample_settings: Settings, options: list[str], allowed: set[str]
+) -> None:
+    """In documents of the names and types given, and in no others."""
+    told = run("search", "listening post", *options, "--home", sample_settings.home, "--json")
+
+    assert {Path(passage["document_id"]).suffix for passage in json.loads(told.out)} == allowed
+
+
+def test_ask_looks_only_where_it_is_told(run: Run, sample_settings: Settings) -> None:
+    """What stands in a document of another day is not said."""
+    told = run("ask", "When did China cut off military channels?", "--before", "1999", "--home", sample_settings.home)
+
+    assert told.out.startswith("The documents do not say.")
 
 
 # status
@@ -298,7 +323,7 @@ def test_ingest_json_is_the_report_of_each_path(run: Run, sample_settings: Setti
     one = json.loads(run("ingest", folder, "--home", copied.home, "--json").out)
     two = json.loads(run("ingest", folder, file, "--home", copied.home, "--json").out)
 
-    assert list(one) == ["added", "changed", "moved", "removed", "skipped", "unchanged"]
+    assert list(one) == ["added", "changed", "moved", "removed", "skipped", "notes", "unchanged"]
     assert [report["unchanged"] for report in two] == [7, 1]
 
 
@@ -508,6 +533,7 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ["ask", QUESTION, "--all"],
         ["remove"],
         ["search", "x", "-k", "0"],
+        ["search", "x", "--after", "June"],
         ["serve", "--port", "70000"],
         ["eval", "--split", "none"],
     ],

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from rag import Answer, Citation, Claim, IngestReport, Passage, SourceDocument, Span
+from rag import Answer, Citation, Claim, IngestReport, Passage, Scope, SourceDocument, Span
 
 
 @pytest.mark.parametrize(("start", "end"), [(3, 3), (4, 3), (-1, 3)])
@@ -79,6 +79,9 @@ def test_an_answer_as_json_has_flat_spans() -> None:
                 "title": "Title",
                 "score": 0.5,
                 "page": None,
+                "date": None,
+                "author": None,
+                "source": None,
             }
         ],
     }
@@ -107,6 +110,7 @@ def test_a_report_as_json_has_every_list() -> None:
         "moved": [["b", "c"]],
         "removed": [],
         "skipped": [],
+        "notes": [],
         "unchanged": 2,
     }
 
@@ -114,3 +118,29 @@ def test_a_report_as_json_has_every_list() -> None:
 def citation(marker: int) -> Citation:
     """A citation of the whole of a small document."""
     return Citation(marker, Span("a.md", 0, 9), "It is so.", 2)
+
+
+@pytest.mark.parametrize(
+    ("scope", "document_id", "date", "held"),
+    [
+        (Scope(), "a.md", None, True),
+        (Scope(paths=("reports",)), "reports/2023/a.md", None, True),
+        (Scope(paths=("reports/",)), "reports2/a.md", None, False),
+        (Scope(paths=("*/a.md", "b.*")), "x/y/a.md", None, True),
+        (Scope(paths=("*/a.md", "b.*")), "b.pdf", None, True),
+        (Scope(paths=("*.MD",)), "a.md", None, False),
+        (Scope(types=("pdf",)), "a.PDF", None, True),
+        (Scope(types=(".md", "txt")), "a.txt", None, True),
+        (Scope(types=("md",)), "a.txt", None, False),
+        (Scope(after="2023-06"), "a.md", "2023-06-01", True),
+        (Scope(after="2023-06"), "a.md", "2023", True),
+        (Scope(after="2023-06-02"), "a.md", "2023-06-01", False),
+        (Scope(before="2023-06"), "a.md", "2023-06-30", True),
+        (Scope(before="2023-06"), "a.md", "2023-07", False),
+        (Scope(before="2023"), "a.md", None, False),
+        (Scope(types=("md",), after="2023"), "a.txt", "2024", False),
+    ],
+)
+def test_scope_holds_what_meets_every_condition(scope: Scope, document_id: str, date: str | None, held: bool) -> None:
+    """Names and types count if one of them matches; days as far as both are told, and included."""
+    assert scope.holds(document_id, date) is held

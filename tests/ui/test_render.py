@@ -1,5 +1,6 @@
 """What a reader sees, as HTML; and that nothing but our own elements can be in it."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -144,6 +145,16 @@ def test_citation_outside_every_passage_is_still_shown() -> None:
 
     assert shown.marks == ["other"]
     assert "other.md, page 2" in "".join(shown.text)
+
+
+def test_a_source_is_shown_with_what_its_file_says_of_itself() -> None:
+    """Date, author and address, where there are any, as words only."""
+    told = replace(passage(), date="2023-06-19", author="Ann <b>Lee</b>", source="https://example.org/a?b&c")
+
+    shown = Seen(render.sources([Turn("When?", answer("When?", passages=[told]))]))
+
+    assert "2023-06-19, Ann <b>Lee</b>, https://example.org/a?b&c" in "".join(shown.text)
+    assert not [tag for tag, _ in shown.tags if tag in ("a", "b")]
 
 
 def test_keys_differ_between_turns() -> None:

@@ -18,7 +18,7 @@ from rag.index.catalog import NewChunk
 from rag.index.derived import Derived
 from rag.index.store import Store
 from rag.index.writing import drop_previous, finish, replaced_roots, roll_back, writing
-from rag.schema import SourceDocument
+from rag.schema import Scope, SourceDocument
 from tests.fakes import hash_encode
 
 TEXTS = {f"{name}.md": f"Something of {name} in the garden." for name in ("bees", "honey", "rain", "walls", "vaults")}
@@ -71,6 +71,30 @@ def test_both_searches_find_what_was_put(store: Store) -> None:
     assert lexical(store, "bees") == ["bees.md"]
     assert dense(store, "Something of bees")[0] == "bees.md"
     assert len(dense(store, "Something of bees")) == len(TEXTS)
+
+
+@pytest.mark.parametrize("compared", [0, 100])
+def test_search_within_some_documents_finds_their_best(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, compared: int
+) -> None:
+    """However many others are nearer; compared one by one, and taken from Chroma where they are many."""
+    monkeypatch.setattr("rag.index.store._COMPARED", compared)
+    with writing(settings) as store:
+        for number in range(60):
+            put(store, f"{number}.md", f"Bees fly in the rain, number{number}.")
+        put(store, "far/a.md", "A bee.", "Nothing of it.")
+        put(store, "far/b.md", "Tax on salt.")
+        finish(store, settings)
+        within = store.catalog.numbers(Scope(paths=("far",)))
+
+        near = documents(store, store.nearest(hash_encode(["Bees fly in the rain."])[0], 2, within))
+        words = documents(store, [id_ for id_, _ in store.matching("Bees fly in the rain", 10, within)])
+        none = store.nearest(hash_encode(["Bees"])[0], 2, set()), store.matching("Bees", 10, set())
+
+    assert near[0] == "far/a.md"
+    assert len(near) == 2
+    assert words == ["far/a.md"]
+    assert none == ([], [])
 
 
 def test_empty_index_finds_nothing(settings: Settings) -> None:
