@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rag.ingest import ingest
     from rag.schema import (
         Answer,
+        Box,
         Citation,
         Claim,
         Evidence,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Box",
     "Chatbot",
     "Citation",
     "Claim",

@@ -6,7 +6,7 @@ that is not there, 503 where the index or the language model fails.
 
 from typing import Annotated
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from rag.chat import Chatbot
 from rag.errors import RagError, StoreError
-from rag.schema import Scope, Turn
+from rag.schema import Box, Scope, Span, Turn
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -47,7 +47,7 @@ class Search(Asked):
 
 
 def application(bot: Chatbot) -> FastAPI:
-    """POST /api/ask, POST /api/search, GET /api/documents/ID and GET /api/health over one chatbot."""
+    """POST /api/ask and /api/search, GET /api/documents/ID, /api/boxes/ID and /api/health over one chatbot."""
     app = FastAPI(title="Ask your documents", docs_url=None, redoc_url=None)  # the docs pages load scripts from a CDN
 
     @app.exception_handler(RagError)
@@ -81,6 +81,10 @@ def application(bot: Chatbot) -> FastAPI:
             return bot.document(document_id).to_dict()
         except StoreError as error:
             return _told(error, 404)
+
+    @app.get("/api/boxes/{document_id:path}")
+    def boxes(document_id: str, start: Annotated[int, Query(ge=0)], end: Annotated[int, Query(ge=1)]) -> list[Box]:
+        return list(bot.boxes(Span(document_id, start, max(end, start + 1))))
 
     return app
 

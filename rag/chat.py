@@ -1,7 +1,10 @@
 """`Chatbot`: a question, in its conversation, becomes an answer whose every sentence shows what it stands on."""
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rag import question as asked
@@ -13,7 +16,7 @@ from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
 from rag.models.reader import Read, Reader, Reading
 from rag.retrieve import Hit, passages, read_closely, retrieve
-from rag.schema import EVERYTHING, Answer, Draft, Evidence, Passage, Scope, SourceDocument, Span, Turn, Weighed
+from rag.schema import EVERYTHING, Answer, Box, Draft, Evidence, Passage, Scope, SourceDocument, Span, Turn, Weighed
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,6 +102,23 @@ class Chatbot:
         if document is None:
             raise StoreError(f"No document {document_id!r} in the index. `rag status` lists what there is.")
         return document
+
+    def boxes(self, span: Span) -> tuple[Box, ...]:
+        """Where a span of a PDF stands on its pages, for a viewer to mark; the file is read anew for it.
+
+        None where the document is no PDF, or its file has gone or changed since. Raises LoadError where it cannot be
+        read within the limits of an ingest.
+        """
+        path, sha256 = self._store.catalog.file(span.document_id) or (Path(), "")
+        if path.suffix.lower() != ".pdf" or not path.is_file():
+            return ()
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                return ()
+        from rag.load.process import Loader
+
+        with closing(Loader(self._settings)) as loader:
+            return loader.boxes(path, span.start, span.end)
 
     def documents(self) -> tuple[str, ...]:
         """The id of every document, in order."""

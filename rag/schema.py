@@ -76,6 +76,19 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Where a stretch of one line stands, in points from the lower left corner of the page as it is shown."""
+
+    page: int  # from 1
+    left: float
+    bottom: float
+    right: float
+    top: float
+    width: float  # of the page
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """The exact words a claim stands on: `quote == document.text[span.start:span.end]`."""
 

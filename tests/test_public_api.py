@@ -13,6 +13,7 @@ from rag import Chatbot, Scope, Settings
 
 PUBLIC = [
     "Answer",
+    "Box",
     "Chatbot",
     "Citation",
     "Claim",
@@ -76,6 +77,7 @@ def test_ingest_stays_the_function() -> None:
         (Chatbot.stream, f"(self, question, history=(), *, scope={Scope()})"),
         (Chatbot.explain, f"(self, question, history=(), *, scope={Scope()})"),
         (Chatbot.document, "(self, document_id)"),
+        (Chatbot.boxes, "(self, span)"),
         (Chatbot.documents, "(self)"),
     ],
 )

@@ -277,6 +277,13 @@ class Catalog:
         """One document with its text, or None."""
         return self._document("id", document_id)
 
+    def file(self, document_id: str) -> tuple[Path, str] | None:
+        """Where a document's file was when it was read, and the sha256 that it had."""
+        rows = self._rows(
+            "SELECT path, prefix, sha256 FROM documents JOIN roots ON roots.number = root WHERE id = ?", (document_id,)
+        )
+        return next(((Path(path, document_id.removeprefix(prefix)), sha256) for path, prefix, sha256 in rows), None)
+
     def count(self) -> tuple[int, int]:
         """(documents, chunks)"""
         rows = self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)")

@@ -10,13 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import LoadError, UnsupportedFormatError
+from rag.load.archive import read_zip
+from rag.load.data import read_json, read_jsonl, read_xml
 from rag.load.docx import read_docx
+from rag.load.epub import read_epub
 from rag.load.extract import Extract
 from rag.load.html import read_html
 from rag.load.legacy import read_converted
+from rag.load.mail import read_eml, read_msg
 from rag.load.markdown import read_markdown
+from rag.load.markup import read_org, read_rst
 from rag.load.normalise import join_pages, normalise
+from rag.load.notebook import read_ipynb
+from rag.load.ocr import recogniser
+from rag.load.opendocument import read_odp, read_odt
 from rag.load.pdf import read_pdf
+from rag.load.rtf import read_rtf
+from rag.load.sheet import read_sheet
+from rag.load.slides import read_pptx
 from rag.load.table import read_table
 from rag.load.text import read_text
 from rag.schema import SourceDocument
@@ -27,13 +38,33 @@ SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
     ".txt": read_text,
     ".md": read_markdown,
     ".markdown": read_markdown,
+    ".rst": read_rst,
+    ".org": read_org,
     ".html": read_html,
     ".htm": read_html,
-    ".pdf": read_pdf,
+    ".pdf": lambda path: read_pdf(path, recogniser()),
     ".docx": read_docx,
     ".doc": lambda path: read_converted(path, ".docx", read_docx),
+    ".odt": read_odt,
+    ".rtf": read_rtf,
+    ".epub": read_epub,
+    ".pptx": read_pptx,
+    ".ppt": lambda path: read_converted(path, ".pptx", read_pptx),
+    ".odp": read_odp,
+    ".xlsx": read_sheet,
+    ".xlsm": read_sheet,
+    ".xlsb": read_sheet,
+    ".xls": read_sheet,
+    ".ods": read_sheet,
     ".csv": read_table,
     ".tsv": read_table,
+    ".eml": lambda path: read_eml(path, _extract),
+    ".msg": lambda path: read_msg(path, _extract),
+    ".ipynb": read_ipynb,
+    ".json": read_json,
+    ".jsonl": read_jsonl,
+    ".xml": read_xml,
+    ".zip": lambda path: read_zip(path, _extract),
 }
 
 _LARGEST = 200 * 2**20  # bytes: parsers hold several times a file's size in memory

@@ -9,12 +9,14 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 from rag.errors import LoadError
 from rag.load import load
+from rag.load.boxes import boxes
+from rag.load.ocr import recogniser
 
 _PROGRAMS = frozenset({"soffice", "tesseract"})  # old Office formats, and pages that are pictures
 _STARTING = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.spawn", "os.startfile"})
@@ -47,8 +49,11 @@ def main() -> None:
             return
 
 
-def _reply(request: dict[str, str], megabytes: int) -> dict[str, Any]:
+def _reply(request: dict[str, Any], megabytes: int) -> dict[str, Any]:
     try:
+        if "start" in request:
+            found = boxes(Path(request["path"]), request["start"], request["end"], recogniser())
+            return {"boxes": [astuple(box) for box in found]}
         loaded = load(Path(request["path"]), request["document_id"])
         return {"document": asdict(loaded.document), "named": loaded.named, "notes": loaded.notes}
     except LoadError as error:
@@ -90,7 +95,7 @@ def _guard(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
         if isinstance(path, int) or path is None:
             return True
         place = os.path.realpath(os.fsdecode(path))  # type: ignore[arg-type]  # whatever it is, it names a file
-        return place == os.devnull or place.startswith(folder + os.sep)
+        return place in (os.devnull, folder) or place.startswith(folder + os.sep)  # tempfile opens the folder itself
 
     def check(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":

@@ -2,24 +2,35 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 
 _SENTENCE_END = re.compile(r"[.!?:;。！？][\"'”’)\]]*(?:\d{1,2}|\[\d+\])?$")  # a footnote's number may follow
+LEFTWARD = re.compile("[\u0590-\u065f\u066a-\u06ef\u06fa-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+")  # but for figures
+_LATIN = re.compile("[A-Za-z]")
 _FRAGMENT_GAP = 1.3  # ems: wider than the spaces of justified text
+_DESCENT, _ASCENT = 0.2, 0.75  # ems below and above the baseline: lines set solid do not overlap
+
+Place = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Characters without white space between them."""
+    """Characters without white space between them.
+
+    `left`, `right` and `baseline` are where it is read: as if the page were held so that its lines run from left to
+    right. `place` is where the page as it is shown has it.
+    """
 
     text: str
     left: float
     right: float
     baseline: float
     size: float
-    bold: bool = False
+    bold: bool
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,8 @@ class Page:
 
     words: tuple[Word, ...]
     rules: tuple[Rule, ...]
-    height: float
+    height: float  # as it is read
+    size: tuple[float, float]  # width and height as it is shown
 
 
 @dataclass(frozen=True)
@@ -115,4 +127,61 @@ def lines(words: Iterable[Word]) -> Iterator[Line]:
 
 def _same_line(word: Word, following: Word) -> bool:
     em = max(word.size, following.size)
-    return abs(word.baseline - following.baseline) < 0.5 * em and following.left > word.right - 0.5 * em
+    return _same_baseline(word, following) and following.left > word.right - 0.5 * em
+
+
+def _same_baseline(word: Word, following: Word) -> bool:
+    return abs(word.baseline - following.baseline) < 0.5 * max(word.size, following.size)
+
+
+def height_of(baseline: float, size: float) -> tuple[float, float]:
+    """Bottom and top of the letters that stand on a baseline."""
+    return baseline - _DESCENT * size, baseline + _ASCENT * size
+
+
+def turned(place: Place, quarters: int, size: tuple[float, float]) -> Place:
+    """Where a place on a page of this width and height is after quarter turns of the page, clockwise."""
+    if quarters % 4 == 0:
+        return place
+    left, bottom, right, top = place
+    width, height = size
+    match quarters % 4:
+        case 1:
+            return bottom, width - right, top, width - left
+        case 2:
+            return width - right, height - top, width - left, height - bottom
+        case _:
+            return height - top, left, height - bottom, right
+
+
+def mirrored(words: Iterable[Word], width: float) -> Iterator[Word]:
+    """The words of a page that is read from right to left, as if it was read from left to right.
+
+    What runs the other way inside a line, such as a name in Latin letters, is laid out backwards in its room.
+    """
+    run: list[Word] = []
+    for word in _rightward(words):
+        if run and not (_same_baseline(run[-1], word) and word.left >= run[-1].right):
+            yield from _backwards(run, width)
+            run = []
+        run.append(word)
+    yield from _backwards(run, width)
+
+
+def _rightward(words: Iterable[Word]) -> Iterator[Word]:
+    """The words with those in Latin letters from left to right; pdfium 159 has `York New` in a line of Hebrew."""
+    for (is_latin, _), group in groupby(words, key=lambda word: (bool(_LATIN.search(word.text)), word.baseline)):
+        line = list(group)
+        yield from sorted(line, key=lambda word: word.left) if is_latin else line
+
+
+def _backwards(run: Sequence[Word], width: float) -> Iterator[Word]:
+    if run:
+        ends = run[0].left + run[-1].right
+        for word in run:
+            yield replace(word, left=width - ends + word.left, right=width - ends + word.right)
+
+
+def runs_left(text: str) -> bool:
+    """True for words in Hebrew, Arabic and scripts like them."""
+    return not text.isascii() and bool(LEFTWARD.search(text))

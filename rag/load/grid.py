@@ -1,15 +1,17 @@
 """Tables on a page: cells between ruled lines, or columns of words that stand under each other."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from statistics import mean
 
-from rag.load.geometry import Line, Rule, Word, lines
+from rag.load.geometry import Line, Rule, Word
 from rag.load.table import is_header, is_value
 
 _TOUCH = 3.0  # points: lines nearer than this meet
 _MOST_RULES = 2000  # a page with more is a drawing, and the search for crossings is quadratic
+_MOST_COLUMNS = 100  # likewise
 _LEAST_RULE = 0.5  # of the longest
 _LEAST_ROWS = 3  # lines: fewer with gaps at the same places may be chance
 _PROSE = 5  # words a piece: two columns with more are columns of text
@@ -19,10 +21,19 @@ _SHORT_NAME = 60  # characters of a column's name
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell's text; `bold` if all of it is."""
+    """One cell's words, as they are read."""
 
-    text: str
-    bold: bool
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        """The words with spaces."""
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def bold(self) -> bool:
+        """True if there are words and all of them are bold."""
+        return bool(self.words) and all(word.bold for word in self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,7 @@ def _ruled_table(words: Sequence[Word], rules: Sequence[Rule]) -> Table | None:
     used = sorted({column for _, column in cells})
     if len(filled) < 2 or len(used) < 2 or mean(map(len, cells.values())) > _TEXT_CELL:
         return None
-    grid = tuple(tuple(_cell(cells.get((row, column), [])) for column in used) for row in filled)
+    grid = tuple(tuple(Cell(tuple(cells.get((row, column), ()))) for column in used) for row in filled)
     held = frozenset(word for inside in cells.values() for word in inside)
     return Table(grid, held, tuple(columns[column] for column in used))
 
@@ -104,7 +115,7 @@ def _is_wrapped(run: Sequence[Line], line: Line) -> bool:
 
 def _aligned(run: Sequence[Line]) -> Iterator[Line | Table]:
     columns = _columns(run)
-    if sum(len(line.fragments) > 1 for line in run) < _LEAST_ROWS or len(columns) < 2:
+    if sum(len(line.fragments) > 1 for line in run) < _LEAST_ROWS or not 2 <= len(columns) <= _MOST_COLUMNS:
         yield from run
         return
     placed = [_placed(line, columns) for line in run]
@@ -126,7 +137,9 @@ def _table(
             rows[-1] = [above + below for above, below in zip(rows[-1], line, strict=True)]
         else:
             rows.append(list(line))
-    return Table(tuple(tuple(_cell(cell) for cell in row) for row in rows), held, tuple(left for left, _ in columns))
+    return Table(
+        tuple(tuple(Cell(tuple(cell)) for cell in row) for row in rows), held, tuple(left for left, _ in columns)
+    )
 
 
 def _columns(run: Sequence[Line]) -> list[tuple[float, float]]:
@@ -144,30 +157,24 @@ def _placed(line: Line, columns: Sequence[tuple[float, float]]) -> list[list[Wor
     return [[word for word in line.words if left <= word.left <= right] for left, right in columns]
 
 
-def _cell(words: Sequence[Word]) -> Cell:
-    text = " ".join(line.text for line in lines(words))
-    return Cell(text, bool(words) and all(word.bold for word in words))
-
-
 def _crossing(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
     """Groups of rules that meet, directly or through others."""
-    left = list(rules)
-    while left:
-        group = [left.pop()]
-        for rule in group:  # grows while it is walked
-            met = {other for other in left if _meet(rule, other)}
-            left = [other for other in left if other not in met] if met else left
-            group += met
-        yield group
+    import numpy
 
-
-def _meet(one: Rule, other: Rule) -> bool:
-    return (
-        one.left <= other.right + _TOUCH
-        and other.left <= one.right + _TOUCH
-        and one.bottom <= other.top + _TOUCH
-        and other.bottom <= one.top + _TOUCH
-    )
+    rules = list(dict.fromkeys(rules))
+    left, bottom, right, top = numpy.array([astuple(rule) for rule in rules]).reshape(-1, 4).T
+    is_free = numpy.ones(len(rules), dtype=bool)
+    for seed in reversed(range(len(rules))):
+        group = [seed] if is_free[seed] else []
+        is_free[seed] = False
+        for at in group:  # grows while it is walked
+            is_beside = (left <= right[at] + _TOUCH) & (right >= left[at] - _TOUCH)
+            is_level = (bottom <= top[at] + _TOUCH) & (top >= bottom[at] - _TOUCH)
+            met = numpy.flatnonzero(is_free & is_beside & is_level)
+            is_free[met] = False
+            group += met.tolist()
+        if group:
+            yield [rules[at] for at in group]
 
 
 def _edges(rules: Iterable[tuple[float, float]]) -> list[float]:
@@ -186,5 +193,5 @@ def _edges(rules: Iterable[tuple[float, float]]) -> list[float]:
 
 
 def _between(edges: Sequence[float], place: float) -> int | None:
-    inside = [at for at in range(len(edges) - 1) if edges[at] <= place < edges[at + 1]]
-    return inside[0] if inside else None
+    at = bisect_right(edges, place) - 1
+    return at if 0 <= at < len(edges) - 1 else None

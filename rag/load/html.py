@@ -42,16 +42,17 @@ def read_html(path: Path) -> Extract:
     text = visible if _is_fragment(main, visible) else main
     if article is None:
         return Extract(text)
-    return Extract(text, article.title, iso_date(article.date or ""), *_told(page))
+    author, language, source = _told(page)
+    return Extract(text, article.title, iso_date(article.date or ""), author, language, source)
 
 
-def _told(page: str) -> list[str | None]:
+def _told(page: str) -> Iterator[str | None]:
     """Author, language and address as the page's head has them; trafilatura 2.3 takes other words for an author's."""
-    import lxml.html
+    import lxml.html  # type: ignore[import-untyped]  # lxml 6.1 carries no types
 
     tree = lxml.html.document_fromstring(_plain(page))
     ways = ("//meta[@name='author']/@content", "/html/@lang", "//link[@rel='canonical']/@href")
-    return [next((str(told) for told in tree.xpath(way) if told.strip()), None) for way in ways]
+    return (next((str(told) for told in tree.xpath(way) if told.strip()), None) for way in ways)
 
 
 def _is_fragment(article: str, visible: str) -> bool:
@@ -79,12 +80,12 @@ def _plain(page: str) -> str:
 
 def visible_text(page: str) -> str:
     """The text that a page shows, without scripts, navigation, footers and forms."""
-    import lxml.html  # type: ignore[import-untyped]  # lxml 6.1 carries no types
+    import lxml.html
 
     page = _plain(page)
     if not _COMMENTS.sub("", page).strip():
         return ""
-    tree = lxml.html.document_fromstring(page)
+    tree = lxml.html.document_fromstring(page, parser=lxml.html.HTMLParser(huge_tree=True))  # else 256 levels are read
     for element in list(tree.iter(*_NOT_TEXT)):
         element.drop_tree()
     for element in tree.xpath("//*[@hidden or @aria-hidden='true']"):

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, pairwise, takewhile
+from itertools import groupby, pairwise, takewhile, zip_longest
 from typing import Literal
 
-from rag.load.geometry import Line, Page, lines
-from rag.load.grid import Table, aligned_tables, ruled_tables
+from rag.load.geometry import Line, Page, Word, lines
+from rag.load.grid import Cell, Table, aligned_tables, ruled_tables
 from rag.load.table import named_rows
 
 _BULLETS = frozenset("•▪◦‣●○■□⁃–—-*·\uf0b7\uf0a7")
@@ -34,6 +34,7 @@ class Block:
 
     kind: Literal["prose", "heading", "item", "table"]
     text: str
+    words: tuple[Word, ...]  # in the order of the text; a table's header again for each row
     open: bool = False
 
 
@@ -48,14 +49,26 @@ class Style:
     vocabulary: frozenset[str]  # words in lower case that stand inside a line
 
 
-def page_texts(pages: Sequence[Page]) -> list[str]:
-    """The text of each page; it ends with a line end unless its last paragraph goes on on the next page."""
-    running = _running_lines(pages)
-    layouts = [list(aligned_tables(_parts(page, running))) for page in pages]
+def laid_out(pages: Sequence[Page]) -> list[tuple[str, tuple[Word, ...]]]:
+    """The text of each page, and the words that it is made of, in its order.
+
+    A page ends with a line end unless its last paragraph goes on on the next page. Between the words stand spaces and
+    the marks of headings, items and cells; a hyphen at a line's end may be gone.
+    """
+    margins = [_margin_lines(page) for page in pages]
+    running = _running_lines(margins)
+    layouts = [
+        list(aligned_tables(_parts(page, frozenset(line for line in margin if _is_running(line, running)))))
+        for page, margin in zip(pages, margins, strict=True)
+    ]
     style = _style([part for parts in layouts for part in parts if isinstance(part, Line)])
     blocks = [list(_blocks(parts, style)) for parts in _with_headers(layouts)]
-    following = [next((later[0] for later in blocks[at + 1 :] if later), None) for at in range(len(blocks))]
-    return [_page_text(page, after) for page, after in zip(blocks, following, strict=True)]
+    after: Block | None = None
+    pages_back = []
+    for page in reversed(blocks):
+        pages_back.append((_page_text(page, after), tuple(word for block in page for word in block.words)))
+        after = page[0] if page else after
+    return pages_back[::-1]
 
 
 def _page_text(blocks: Sequence[Block], after: Block | None) -> str:
@@ -68,23 +81,22 @@ def _page_text(blocks: Sequence[Block], after: Block | None) -> str:
     return text + blocks[-1].text + ("" if runs_on else "\n")
 
 
-def _parts(page: Page, running: frozenset[str]) -> Iterator[Line | Table]:
+def _parts(page: Page, running: frozenset[Line]) -> Iterator[Line | Table]:
     """Lines and ruled tables in the file's order, without running heads and feet."""
     tables = {word: table for table in ruled_tables(page.words, page.rules) for word in table.words}
-    margins = _margin_lines(page)
     given: set[int] = set()
     for table, words in groupby(page.words, key=tables.get):
         if table is None:
-            yield from (line for line in lines(words) if not (line in margins and _is_running(line, running)))
+            yield from (line for line in lines(words) if line not in running)
         elif id(table) not in given:
             given.add(id(table))
             yield table
 
 
-def _running_lines(pages: Sequence[Page]) -> frozenset[str]:
+def _running_lines(margins: Sequence[frozenset[Line]]) -> frozenset[str]:
     """The lines that stand in the margin of most pages, or of most odd or even ones, whatever their numbers."""
-    counts = Counter(text for page in pages for text in {_without_number(line) for line in _margin_lines(page)})
-    least = max(2, 0.4 * len(pages))
+    counts = Counter(text for margin in margins for text in {_without_number(line) for line in margin})
+    least = max(2, 0.4 * len(margins))
     return frozenset(text for text, count in counts.items() if count >= least)
 
 
@@ -148,7 +160,7 @@ def _blocks(parts: Sequence[Line | Table], style: Style) -> Iterator[Block]:
         if isinstance(part, Line):
             paragraph.append(part)
         else:
-            yield Block("table", _table_text(part))
+            yield _table(part)
     if paragraph:
         yield _block(paragraph, style, edges[id(paragraph[-1])])
 
@@ -198,13 +210,14 @@ def _is_item(line: Line) -> bool:
 
 def _block(paragraph: Sequence[Line], style: Style, right_edge: float) -> Block:
     text = _joined(paragraph, style.vocabulary)
+    words = tuple(word for line in paragraph for word in line.words)
     if _is_item(paragraph[0]):
-        return Block("item", "- " + text.partition(" ")[2])
+        return Block("item", "- " + text.partition(" ")[2], words[1:])
     if level := _heading_level(paragraph, text, style):
-        return Block("heading", f"{'#' * level} {text}")
+        return Block("heading", f"{'#' * level} {text}", words)
     last = paragraph[-1]
     is_full = last.right > right_edge - 8 * last.size and len(paragraph) > 1
-    return Block("prose", text, open=is_full and not last.ends_sentence and _same_as_body(last, style))
+    return Block("prose", text, words, open=is_full and not last.ends_sentence and _same_as_body(last, style))
 
 
 def _same_as_body(line: Line, style: Style) -> bool:
@@ -223,18 +236,22 @@ def _heading_level(paragraph: Sequence[Line], text: str, style: Style) -> int:
 
 
 def _joined(paragraph: Sequence[Line], vocabulary: frozenset[str]) -> str:
-    text = paragraph[0].text
-    for line in paragraph[1:]:
-        text = _mended(text, line.text, vocabulary) if text.endswith("-") else f"{text} {line.text}"
-    return text
+    words: list[str] = []
+    for line in paragraph:
+        first, *others = [word.text for word in line.words]
+        if words and words[-1].endswith("-"):
+            words[-1] = _mended(words[-1], first, vocabulary)
+        else:
+            words.append(first)
+        words += others
+    return " ".join(words)
 
 
-def _mended(above: str, below: str, vocabulary: frozenset[str]) -> str:
-    """Two lines of which the first ends in a hyphen, which goes unless the word is a compound."""
-    start, end = above.split()[-1], below.split()[0]
+def _mended(start: str, end: str, vocabulary: frozenset[str]) -> str:
+    """A word that goes on on the next line, without the hyphen between its parts unless it is a compound."""
     if not end[:1].islower() or not start[-2:-1].isalpha():
-        return above + below
-    return above + below if _is_compound(_bare(start[:-1]), _bare(end), vocabulary) else above[:-1] + below
+        return start + end
+    return start + end if _is_compound(_bare(start[:-1]), _bare(end), vocabulary) else start[:-1] + end
 
 
 def _is_compound(start: str, end: str, vocabulary: frozenset[str]) -> bool:
@@ -249,6 +266,9 @@ def _bare(word: str) -> str:
     return word.strip(".,;:!?()[]\"'“”‘’").lower()
 
 
-def _table_text(table: Table) -> str:
-    cells = [[cell.text for cell in row] for row in table.rows]
-    return named_rows(cells[0], cells[1:]) if table.has_header and len(cells) > 1 else named_rows([], cells)
+def _table(table: Table) -> Block:
+    has_header = table.has_header and len(table.rows) > 1
+    header, rows = (table.rows[0], table.rows[1:]) if has_header else ((), table.rows)
+    text = named_rows([name.text for name in header], [[cell.text for cell in row] for row in rows])
+    pairs = (pair for row in rows for pair in zip_longest(header, row, fillvalue=Cell(())))
+    return Block("table", text, tuple(word for name, cell in pairs if cell.words for word in name.words + cell.words))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.tree import SyntaxTreeNode
 
+_MOST_VALUES = 10  # of a field: authors, not data
 _DEEPEST = 100  # levels: markdown-it-py 4.3 leaves out what lies deeper, by default at 20
 
 
@@ -53,7 +54,10 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
 
 
 def _field(value: object) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value if value is not None else "")
+    """One value, or a short list of them, as text; nothing of what lies deeper, which may be a bomb."""
+    values = value[:_MOST_VALUES] if isinstance(value, list) else [value]
+    plain = [one for one in values if isinstance(one, (str, int, float, date))]
+    return ", ".join(one.isoformat() if isinstance(one, date) else str(one) for one in plain)
 
 
 def _tree(text: str) -> "SyntaxTreeNode":

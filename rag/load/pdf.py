@@ -1,148 +1,443 @@
-"""PDF → the text of each page, with title and date from the file's properties."""
+"""PDF → the text of each page, with title, author, date and language from the file's properties."""
 
 import ctypes
 import re
 import threading
-from collections.abc import Iterator
+from bisect import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rag.errors import LoadError
 from rag.load.dates import date_line, iso_date
 from rag.load.extract import Extract
-from rag.load.geometry import Page, Rule, Word
-from rag.load.layout import page_texts
+from rag.load.geometry import LEFTWARD, Page, Place, Rule, Word, height_of, mirrored, runs_left, turned
+from rag.load.layout import laid_out
+from rag.load.normalise import normalise
+from rag.load.ocr import DPI, MOST_PIXELS, Recognise
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 _LOCK = threading.Lock()  # pdfium keeps state of its own for the whole process
-_HYPHENS = (0x02, 0xAD, 0xFFFE)  # pdfium's marks of a hyphen at a line's end
-_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_HYPHENS = "\x02\xad\ufffe"  # pdfium's marks of a hyphen at a line's end
+_WORD = re.compile(rf"[^\s{_HYPHENS}]*[{_HYPHENS}]|[^\s{_HYPHENS}]+")
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_SPELLED = str.maketrans({**_LIGATURES, **dict.fromkeys(_HYPHENS, "-"), "\0": None})
+_BOLD = re.compile(rb"bold|black|heavy|cmbx|-demi|-medi", re.IGNORECASE)
 _THIN = 3.0  # points: a shape no thicker than this is a line
+_ROW = 6.0  # points: a field's value stands at most so much higher or lower than the field's name
 _MOST_PATHS = 3000  # drawn shapes: a page with more holds a drawing, not tables
+_MOST_SEGMENTS = 1000  # of one shape: likewise
+_MOST_PAGES = 50_000
+_MOST_WORDS = 3_000_000  # the Bible has 800,000
+_MOST_NAMES = 5  # attachments that a note names
 _NO_TITLE = re.compile(
     r"untitled|\(?(?:unspecified|anonymous)\)?|.*\.(?:docx?|pdf|indd|tex|pptx?|xlsx?|rtf|qxd)|\W*", re.IGNORECASE
 )
 _PROGRAM = re.compile(r"^microsoft (?:word|powerpoint|excel) - ", re.IGNORECASE)
+_NO_TEXT = (
+    "it has no text layer: if it was scanned, OCR it first, or install the program tesseract and"
+    ' pip install "rag-over-documents[ocr]", and ingest it again'
+)
 
 
-def read_pdf(path: Path) -> Extract:
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a PDF holds: its pages, its properties, and what was left out of it."""
+
+    pages: tuple[Page, ...]
+    properties: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotations:
+    """What is put upon a page: `drawn` if it may show text there, such as the values of a form."""
+
+    drawn: bool = False
+    comments: int = 0
+    attached: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A page, where its words come from, and what is put upon it."""
+
+    page: Page
+    words: Literal["text", "ocr", "picture", "blank", "damaged"]
+    annotations: _Annotations
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A word in the coordinates of the file, whichever way it runs."""
+
+    text: str
+    quarters: int  # turns of the page, clockwise, after which it runs from left to right
+    origin: tuple[float, float]
+    place: Place
+    size: float
+    bold: bool
+
+
+def read_pdf(path: Path, recognise: Recognise | None = None) -> Extract:
     """The text of each page; title and date from the first page where it shows them, else from the properties.
 
-    Raises LoadError for an encrypted file and for one without a text layer.
+    `recognise` reads the pages that are pictures, if it is given. Raises LoadError for an encrypted file and for one
+    without text.
     """
-    with _LOCK:
-        pages, properties = _read(path)
-    texts = page_texts(pages)
+    scan = read_pages(path, recognise)
+    texts = tuple(text for text, _ in laid_out(scan.pages))
     if not any(text.strip() for text in texts):
-        raise LoadError("it has no text layer: if it was scanned, OCR it first")
+        raise LoadError(_NO_TEXT)
     title, date = _shown(texts[0])
-    return Extract(tuple(texts), _named(properties.get("Title", "")) or title, date or _day(properties))
+    return Extract(
+        texts,
+        title=_named(scan.properties["Title"]) or title,
+        date=date or _day(scan.properties),
+        author=_named(scan.properties["Author"]),
+        language=scan.properties["Lang"].strip() or None,
+        notes=scan.notes,
+    )
 
 
-def _read(path: Path) -> tuple[list[Page], dict[str, str]]:
+def read_pages(path: Path, recognise: Recognise | None = None) -> Scan:
+    """The words of each page with their places, before they are laid out."""
     import pypdfium2
 
     try:
-        with pypdfium2.PdfDocument(path) as document:
-            pages = [_page(document, number) for number in range(len(document))]
-            return pages, document.get_metadata_dict()
+        with _LOCK, pypdfium2.PdfDocument(path) as document:
+            return _scan(document, recognise)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise LoadError("it is locked with a password; save it without one") from error
         raise LoadError(f"it is not a whole PDF ({error}); get it again from where it came from") from error
 
 
-def _page(document: "PdfDocument", number: int) -> Page:
-    import pypdfium2
+def _scan(document: "PdfDocument", recognise: Recognise | None) -> Scan:
+    from pypdfium2 import raw
 
+    if document.get_formtype() == raw.FORMTYPE_ACRO_FORM:
+        document.init_forms()  # draws the values of fields that the file does not draw
+    if len(document) > _MOST_PAGES:
+        raise LoadError(f"it has {len(document):,} pages and at most {_MOST_PAGES:,} are read; split it")
+    sheets, words = [], 0
+    for number in range(len(document)):
+        sheets.append(_sheet(document, number, recognise))
+        words += len(sheets[-1].page.words)
+        if words > _MOST_WORDS:
+            raise LoadError(f"its first {number + 1:,} pages have more than {_MOST_WORDS:,} words; split it")
+    if all(sheet.words == "damaged" for sheet in sheets):
+        raise LoadError("none of its pages can be opened; get it again from where it came from")
+    pages = tuple(sheet.page for sheet in sheets)
+    return Scan(pages, _properties(document), tuple(_notes(sheets, _attached(document))))
+
+
+def _properties(document: "PdfDocument") -> dict[str, str]:
+    """Title, Author, CreationDate and others, and as Lang the language of the whole; empty where there is none."""
+    from pypdfium2 import raw
+
+    language = (ctypes.c_ushort * 64)()
+    length = raw.FPDFCatalog_GetLanguage(document, language, ctypes.sizeof(language)) // 2 - 1  # with a zero at the end
+    return {**document.get_metadata_dict(), "Lang": "".join(map(chr, language[: max(length, 0)]))}
+
+
+def _attached(document: "PdfDocument") -> list[str]:
+    return [document.get_attachment(number).get_name() for number in range(document.count_attachments())]
+
+
+def _notes(sheets: Sequence[_Sheet], attached: Sequence[str]) -> Iterator[str]:
+    numbers = defaultdict(list)
+    for number, sheet in enumerate(sheets, 1):
+        numbers[sheet.words].append(number)
+    if pictures := numbers["picture"]:
+        yield f"no text on {_listed(pictures)}: scanned?"
+    if recognised := numbers["ocr"]:
+        yield f"{_listed(recognised)} {_was(recognised)} read by OCR"
+    if damaged := numbers["damaged"]:
+        yield f"{_listed(damaged)} {_was(damaged)} not read, being damaged"
+    if names := [*attached, *(name for sheet in sheets for name in sheet.annotations.attached)]:
+        some = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
+        yield f"{len(names)} attachment{'s' * (len(names) > 1)} {_was(names)} not read: {some}"
+    if comments := sum(sheet.annotations.comments for sheet in sheets):
+        yield f"{comments} comment{'s' * (comments > 1)} {_was(range(comments))} not read"
+
+
+def _was(things: Sequence[object]) -> str:
+    return "were" if len(things) > 1 else "was"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """`page 3`, or `pages 3-7, 9`."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    names = [f"{first}-{last}" if last > first else f"{first}" for first, last in runs]
+    return f"page{'s' * (len(numbers) > 1)} {', '.join(names)}"
+
+
+def _sheet(document: "PdfDocument", number: int, recognise: Recognise | None) -> _Sheet:
+    from pypdfium2 import PdfiumError, raw
+
+    annotations = _Annotations()
     try:
-        page = document[number]
-        textpage = page.get_textpage()
-    except pypdfium2.PdfiumError:  # one broken page does not take the others away
-        return Page((), (), 1.0)
-    try:
-        return Page(tuple(_words(textpage)), tuple(_rules(page)), page.get_height())
-    finally:
-        textpage.close()
-        page.close()
+        with closing(document[number]) as page:
+            annotations = _annotations(document, page)
+            drawn = _drawn(page)
+            if not annotations.drawn:
+                return _read(page, drawn, annotations, recognise)
+            raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+        with closing(document[number]) as page:  # opened anew, it has what flattening drew
+            return _read(page, _with_values(drawn, _drawn(page)), annotations, recognise)
+    except PdfiumError:  # one broken page does not take the others away
+        return _Sheet(Page((), (), 1.0, (1.0, 1.0)), "damaged", annotations)
 
 
-def _words(textpage: "PdfTextPage") -> Iterator[Word]:
+def _read(page: "PdfPage", drawn: Sequence[_Drawn], annotations: _Annotations, recognise: Recognise | None) -> _Sheet:
+    from pypdfium2 import raw
+
+    if drawn:
+        return _Sheet(_upright(page, drawn), "text", annotations)
+    is_picture = any(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE]))
+    words = tuple(recognise(_picture(page))) if is_picture and recognise else ()
+    origin: Literal["ocr", "picture", "blank"] = "ocr" if words else "picture" if is_picture else "blank"
+    return _Sheet(Page(words, (), page.get_height(), page.get_size()), origin, annotations)
+
+
+def _picture(page: "PdfPage") -> "Image":
+    """The page as it is shown, in grey, at 300 dots an inch or at fewer if those are too many."""
+    width, height = page.get_size()
+    scale = min(DPI / 72, (MOST_PIXELS / (width * height)) ** 0.5)
+    image: Image = page.render(scale=scale, grayscale=True).to_pil()
+    image.info["dpi"] = (72 * scale, 72 * scale)
+    return image
+
+
+def _annotations(document: "PdfDocument", page: "PdfPage") -> _Annotations:
+    """What is put upon the page; buttons are taken off it, for what they say is no text of the document."""
+    from pypdfium2 import PdfAttachment, raw
+
+    is_drawn, comments, attached = False, 0, []
+    for number in reversed(range(raw.FPDFPage_GetAnnotCount(page))):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        is_button = kind == raw.FPDF_ANNOT_WIDGET and _is_button(document, annotation)
+        if kind == raw.FPDF_ANNOT_FILEATTACHMENT:
+            file = raw.FPDFAnnot_GetFileAttachment(annotation)
+            attached.append(PdfAttachment(file, document).get_name() if file else "without a name")
+        elif kind in (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP):
+            is_drawn = is_drawn or not is_button
+        elif kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP):
+            comments += raw.FPDFAnnot_GetStringValue(annotation, b"Contents", None, 0) > 2  # bytes: two end the text
+        raw.FPDFPage_CloseAnnot(annotation)
+        if is_button:
+            raw.FPDFPage_RemoveAnnot(page, number)
+    return _Annotations(is_drawn, comments, tuple(reversed(attached)))
+
+
+def _is_button(document: "PdfDocument", annotation: Any) -> bool:
+    from pypdfium2 import raw
+
+    form = document.formenv
+    return bool(form) and raw.FPDFAnnot_GetFormFieldType(form, annotation) == raw.FPDF_FORMFIELD_PUSHBUTTON
+
+
+def _with_values(page: Sequence[_Drawn], flattened: Sequence[_Drawn]) -> list[_Drawn]:
+    """The words of a page, and after the name of each field the value, which flattening draws at the end."""
+    rows: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)  # right edge and number of each word
+    for number, word in enumerate(page):
+        rows[round(word.origin[1] / _ROW)].append((word.place[2], number))
+    for row in rows.values():
+        row.sort()
+    after: defaultdict[int, list[_Drawn]] = defaultdict(list)
+    name, baseline, right = -1, 0.0, 0.0
+    for word in flattened[len(page) :]:
+        if word.origin[1] != baseline or not 0 <= word.origin[0] - right <= word.size:
+            name = _name(rows, word, otherwise=len(page) - 1)
+        after[name].append(word)
+        baseline, right = word.origin[1], word.place[2]
+    return [*after[-1], *(word for number, name in enumerate(page) for word in (name, *after[number]))]
+
+
+def _name(rows: Mapping[int, list[tuple[float, int]]], word: _Drawn, *, otherwise: int) -> int:
+    """The number of the word that stands nearest to the left of this one."""
+    middle = round(word.origin[1] / _ROW)
+    near = [rows[row] for row in (middle - 1, middle, middle + 1) if row in rows]
+    ends = [row[at - 1] for row in near if (at := bisect(row, (word.origin[0] + _THIN, 0)))]
+    return max(ends)[1] if ends else otherwise
+
+
+def _drawn(page: "PdfPage") -> list[_Drawn]:
     """Words in the order in which the file draws them; pdfium puts spaces where it sees gaps."""
-    from pypdfium2 import raw
-
-    end = textpage.count_chars()
-    codes = [raw.FPDFText_GetUnicode(textpage, at) for at in range(end)]
-    start: int | None = None
-    for at, code in enumerate([*codes, 0x20]):
-        is_space = chr(code).isspace()
-        if start is None and not is_space:
-            start = at
-        if start is not None and (is_space or code in _HYPHENS):
-            text = _characters(codes[start : at + (not is_space)])
-            if text and (word := _word(textpage, text, start, at - is_space)):
-                yield word
-            start = None
+    with closing(page.get_textpage()) as textpage:
+        letters = _Letters(textpage)
+        found = ((_spelled(match[0]), match) for match in _WORD.finditer(letters.text()))
+        return [letters.word(text, match.start(), match.end() - 1) for text, match in found if text]
 
 
-def _characters(codes: list[int]) -> str:
-    text = "".join("-" if code in _HYPHENS else chr(code) for code in codes if code)
-    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")  # pairs are two codes in pdfium
-    return text.translate(_LIGATURES)
+def _spelled(letters: str) -> str:
+    letters = letters.translate(_SPELLED)
+    if letters.isascii() and letters.isprintable():
+        return letters
+    return normalise(letters.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore"))
 
 
-def _word(textpage: "PdfTextPage", text: str, first: int, last: int) -> Word | None:
-    """The word with its place; None for words that do not run from left to right, such as a stamp in the margin."""
-    from pypdfium2 import raw
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What the characters of one text object share."""
 
-    matrix, box, x, y = raw.FS_MATRIX(), raw.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
-    raw.FPDFText_GetMatrix(textpage, first, matrix)
-    if abs(matrix.b) > abs(matrix.a):
-        return None
-    raw.FPDFText_GetCharOrigin(textpage, first, x, y)
-    raw.FPDFText_GetLooseCharBox(textpage, last, box)
-    size = raw.FPDFText_GetFontSize(textpage, first) * (abs(matrix.d) or 1.0)
-    return Word(text, x.value, max(box.right, x.value), y.value, round(size, 1) or 1.0, _is_bold(textpage, first))
+    quarters: int
+    size: float
+    bold: bool
 
 
-def _is_bold(textpage: "PdfTextPage", at: int) -> bool:
-    from pypdfium2 import raw
+class _Letters:
+    """The characters of a page by pdfium's numbers, with few calls for each: a page has thousands."""
 
-    name = ctypes.create_string_buffer(128)
-    raw.FPDFText_GetFontInfo(textpage, at, name, len(name), ctypes.c_int())
-    return bool(re.search(rb"bold|black|heavy|cmbx|-demi|-medi", name.value, re.IGNORECASE))
+    def __init__(self, textpage: "PdfTextPage") -> None:
+        from pypdfium2 import raw
+
+        self.raw = raw
+        self.textpage = textpage
+        self.box = raw.FS_RECTF()
+        self.x, self.y = ctypes.c_double(), ctypes.c_double()
+        self.styles: dict[int | None, _Style] = {}
+
+    def text(self) -> str:
+        """All of them; one that needs more than 16 bits is two."""
+        length = self.textpage.count_chars()
+        units = (ctypes.c_ushort * (length + 1))()
+        is_whole = self.raw.FPDFText_GetText(self.textpage, 0, length, units) == length + 1  # it may leave some out
+        for at in range(length):
+            if not is_whole or units[at] == 0xFFFE:  # for a hyphen, and for what has no Unicode
+                units[at] = self.raw.FPDFText_GetUnicode(self.textpage, at)
+        text = "".join(map(chr, units[:length]))
+        return LEFTWARD.sub(self._as_read, text)
+
+    def _as_read(self, word: re.Match[str]) -> str:
+        """Letters that run from right to left in this order, where pdfium 159 has them in that of the page.
+
+        It turns the line around, and with it what stands in order in an ActualText, as browsers write it.
+        """
+        letters, lefts = word[0], [self._loose_box(at)[0] for at in range(*word.span())]
+        if lefts[0] < lefts[-1]:
+            return letters[::-1]
+        together = groupby(zip(lefts, letters, strict=True), key=lambda letter: letter[0])
+        return "".join(letter for _, place in together for _, letter in reversed(list(place)))
+
+    def word(self, text: str, first: int, last: int) -> _Drawn:
+        """The word with its place: from where its first character stands on the baseline to where its last one ends."""
+        self.raw.FPDFText_GetCharOrigin(self.textpage, first, self.x, self.y)
+        x, y = self.x.value, self.y.value
+        left, bottom, right, top = self._loose_box(last)
+        place = min(left, x), min(bottom, y), max(right, x), max(top, y)
+        if runs_left(text):
+            place = _around(place, self._loose_box(first))
+        style = self._style(first)
+        return _Drawn(text, style.quarters, (x, y), place, style.size, style.bold)
+
+    def _loose_box(self, at: int) -> Place:
+        box = self.box
+        self.raw.FPDFText_GetLooseCharBox(self.textpage, at, box)
+        return box.left, box.bottom, box.right, box.top
+
+    def _style(self, at: int) -> _Style:
+        shared = ctypes.cast(self.raw.FPDFText_GetTextObject(self.textpage, at), ctypes.c_void_p).value
+        if shared is None or shared not in self.styles:
+            self.styles[shared] = self._style_of(at)
+        return self.styles[shared]
+
+    def _style_of(self, at: int) -> _Style:
+        matrix, font = self.raw.FS_MATRIX(), ctypes.create_string_buffer(128)
+        self.raw.FPDFText_GetMatrix(self.textpage, at, matrix)
+        self.raw.FPDFText_GetFontInfo(self.textpage, at, font, len(font), ctypes.c_int())
+        is_across = abs(matrix.b) <= abs(matrix.a)
+        quarters = (0 if matrix.a >= 0 else 2) if is_across else (1 if matrix.b > 0 else 3)
+        scale = abs(matrix.d if is_across else matrix.c) or 1.0
+        size = round(self.raw.FPDFText_GetFontSize(self.textpage, at) * scale, 1) or 1.0
+        return _Style(quarters, size, bool(_BOLD.search(font.value)))
 
 
-def _rules(page: "PdfPage") -> Iterator[Rule]:
+def _around(one: Place, other: Place) -> Place:
+    left, bottom, right, top = zip(one, other, strict=True)
+    return min(left), min(bottom), max(right), max(top)
+
+
+def _upright(page: "PdfPage", drawn: Sequence[_Drawn]) -> Page:
+    """The page held so that most of its words run from left to right, without what is not shown or runs otherwise.
+
+    A stamp that runs up the margin goes; a table that lies on its side is read.
+    """
+    left, bottom, right, top = page.get_bbox()
+    size = (right - left, top - bottom)
+    quarters = _direction(drawn)
+    width, height = read = size[:: -1 if quarters % 2 else 1]
+    turns = page.get_rotation() // 90 - quarters  # from how it is read to how it is shown
+
+    def held(place: Place) -> Place:
+        return turned((place[0] - left, place[1] - bottom, place[2] - left, place[3] - bottom), quarters, size)
+
+    words = []
+    for word in drawn:
+        edges = held(word.place)
+        is_shown = edges[0] < width and edges[1] < height and edges[2] > 0 and edges[3] > 0
+        if is_shown and (word.quarters - quarters) % 2 == 0:
+            baseline = held((*word.origin, *word.origin))[1]
+            low, high = height_of(baseline, word.size)
+            place = turned((edges[0], low, edges[2], high), turns, read)
+            words.append(Word(word.text, edges[0], edges[2], baseline, word.size, word.bold, place))
+    rules = [Rule(*held(place)) for place in _rules(page)]
+    if sum(len(word.text) for word in words if runs_left(word.text)) * 2 > sum(len(word.text) for word in words):
+        words = list(mirrored(words, width))
+        rules = [Rule(width - rule.right, rule.bottom, width - rule.left, rule.top) for rule in rules]
+    return Page(tuple(words), tuple(rules), height, page.get_size())
+
+
+def _direction(drawn: Sequence[_Drawn]) -> int:
+    letters: Counter[int] = Counter()
+    for word in drawn:
+        letters[word.quarters] += len(word.text)
+    return letters.most_common(1)[0][0]
+
+
+def _rules(page: "PdfPage") -> Iterator[Place]:
     """The straight lines of a page: thin shapes, and the sides of boxes."""
     from pypdfium2 import raw
 
-    paths = list(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]))
+    paths = list(islice(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]), _MOST_PATHS + 1))
     for path in paths if len(paths) <= _MOST_PATHS else []:
         left, bottom, right, top = path.get_bounds()
         if min(right - left, top - bottom) <= _THIN:
-            yield Rule(left, bottom, right, top)
+            yield left, bottom, right, top
         else:
             yield from _sides(path)
 
 
-def _sides(path: Any) -> Iterator[Rule]:
+def _sides(path: Any) -> Iterator[Place]:
     from pypdfium2 import raw
 
     matrix = path.get_matrix()
     before: tuple[float, float] | None = None
-    for number in range(raw.FPDFPath_CountSegments(path)):
+    segments = raw.FPDFPath_CountSegments(path)
+    for number in range(segments if segments <= _MOST_SEGMENTS else 0):
         segment = raw.FPDFPath_GetPathSegment(path, number)
         x, y = ctypes.c_float(), ctypes.c_float()
         raw.FPDFPathSegment_GetPoint(segment, x, y)
         point = matrix.on_point(x.value, y.value)
         kind = raw.FPDFPathSegment_GetType(segment)
         if kind == raw.FPDF_SEGMENT_LINETO and before is not None:
-            rule = Rule(*map(min, before, point), *map(max, before, point))
-            if min(rule.right - rule.left, rule.top - rule.bottom) <= _THIN:
-                yield rule
+            left, bottom, right, top = *map(min, before, point), *map(max, before, point)
+            if min(right - left, top - bottom) <= _THIN:
+                yield left, bottom, right, top
         before = point
 
 
@@ -159,7 +454,7 @@ def _named(title: str) -> str | None:
     return None if _NO_TITLE.fullmatch(title) else title
 
 
-def _day(properties: dict[str, str]) -> str | None:
+def _day(properties: Mapping[str, str]) -> str | None:
     """The day on which the file says it was made: `D:20230920000000Z` is 2023-09-20."""
     match = re.match(r"(?:D:)?(\d{4})(\d\d)(\d\d)", properties.get("CreationDate", ""))
     return iso_date("-".join(match.groups())) if match else None

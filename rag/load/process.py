@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +20,13 @@ from typing import Any, Self, TypeVar
 
 from rag.errors import ConfigError, LoadError
 from rag.load import Loaded, load
-from rag.schema import SourceDocument
+from rag.load.ocr import recogniser
+from rag.schema import Box, SourceDocument
 from rag.settings import Settings
 
 _AHEAD = 32  # files: enough to be read while a batch of some hundred thousand characters is embedded
 _STARTING = 60.0  # seconds
+_SCANNED = 10  # times as long for a PDF where its pages may be read by OCR: 5 s each
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from rag.load.child import main; main()"  # with -P: no file of the
 # folder that the command was given in is taken for a module
 
@@ -49,7 +51,7 @@ class Readers:
 
     def ahead(
         self, files: Iterable[_File], place: Callable[[_File], tuple[Path, str]]
-    ) -> "Iterator[tuple[_File, Loaded | LoadError]]":
+    ) -> "Generator[tuple[_File, Loaded | LoadError]]":
         """Each file in order with what it says or why it cannot be read; `place` gives its path and document id."""
         if not self._loaders:
             yield from ((file, _outcome(load, *place(file))) for file in files)
@@ -90,17 +92,14 @@ class Loader:
 
     def load(self, path: Path, document_id: str) -> Loaded:
         """As `rag.load.load`; LoadError also for a file that takes too much time or memory, or ends its process."""
-        if self._process is None or self._process.poll() is not None:
-            self._start()
-        self._send({"path": str(path.absolute()), "document_id": document_id})
-        reply = self._reply(self._seconds)
-        if reply["last"]:
-            self.close()
-        if "error" in reply:
-            raise LoadError(reply["error"])
+        reply = self._ask(path, document_id=document_id)
         facts = reply["document"]
         document = SourceDocument(**facts | {"page_starts": tuple(facts["page_starts"])})
         return Loaded(document, reply["named"], tuple(reply["notes"]))
+
+    def boxes(self, path: Path, start: int, end: int) -> tuple[Box, ...]:
+        """As `rag.load.boxes.boxes`; LoadError as for `load`."""
+        return tuple(Box(*box) for box in self._ask(path, start=start, end=end)["boxes"])
 
     def close(self) -> None:
         """End the process, and delete what it may have left."""
@@ -114,6 +113,18 @@ class Loader:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+
+    def _ask(self, path: Path, **request: object) -> dict[str, Any]:
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        self._send({"path": str(path.absolute()), **request})
+        may_be_scanned = path.suffix.lower() == ".pdf" and recogniser() is not None
+        reply = self._reply(self._seconds * (_SCANNED if may_be_scanned else 1))
+        if reply["last"]:
+            self.close()
+        if "error" in reply:
+            raise LoadError(reply["error"])
+        return reply
 
     def _start(self) -> None:
         self.close()
@@ -141,7 +152,7 @@ class Loader:
                     f"Cannot start the process that reads files ({said}). RAG_LOAD_PROCESSES=0 reads them without it."
                 ) from error
 
-    def _send(self, request: dict[str, str]) -> None:
+    def _send(self, request: dict[str, object]) -> None:
         assert self._process is not None and self._process.stdin is not None
         with suppress(OSError):  # it has just ended, which the reply says
             self._process.stdin.write(json.dumps(request) + "\n")

@@ -59,6 +59,7 @@ def is_value(cell: str) -> bool:
 def read_table(path: Path) -> Extract:
     """Each row of a delimited file on a line, with captions above the table as they are."""
     text = read_decoded(path)
+    csv.field_size_limit(len(text) + 1)  # of the process; cells of more than 131,072 characters are refused by default
     captions, rows = captions_above(list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))))
     names = [name.replace("_", " ") for name in rows[0]] if len(rows) > 1 and is_header(rows[0]) else []
     width = max((len(row) for row in rows), default=0)

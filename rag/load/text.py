@@ -19,6 +19,7 @@ _JUNK = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _JUNK_SHARE = 0.03  # of characters: compressed data read as text has about 0.11, texts with stray controls below 0.01
 _ACCENTS = 0.1  # of letters: French has about 0.05; Czech read as cp1252 has 0.15, Cyrillic nearly all
 _FEW_ACCENTS = 8  # a short text may have more
+_STRANGE = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python marks them
 _TORN_WORD = re.compile("[a-z][¡-¿×÷][a-z]")  # Polish read as cp1252: a sign in the middle of a word
 _TITLE = 120  # characters: a longer first line is a paragraph
 
@@ -67,7 +68,20 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode(_likely_encoding(data), errors="replace")
+        mixed = _mostly_utf8(data)
+        return mixed if mixed is not None else data.decode(_likely_encoding(data), errors="replace")
+
+
+def _mostly_utf8(data: bytes) -> str | None:
+    """UTF-8 with other bytes in it, as of two files put together, those taken for cp1252; None for other encodings.
+
+    In GBK, of the encodings the one that looks most like UTF-8, one character in seven does.
+    """
+    text = data.decode("utf-8", errors="surrogateescape")
+    strange = len(_STRANGE.findall(text))
+    if 2 * sum(not letter.isascii() for letter in _STRANGE.sub("", text)) < strange:
+        return None
+    return _STRANGE.sub(lambda found: bytes([ord(found[0]) - 0xDC00]).decode("cp1252", errors="replace"), text)
 
 
 def _unmarked_utf16(data: bytes) -> str | None:

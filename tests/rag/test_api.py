@@ -55,6 +55,28 @@ def test_health_counts_the_documents(client: TestClient) -> None:
     assert client.get("/api/health").json() == {"status": "ok", "documents": 7}
 
 
+def test_boxes_are_where_the_words_of_a_pdf_stand(client: TestClient, bot: Chatbot) -> None:
+    """On the page that the citation names; none for a document of another format, or that is not there."""
+    name = "fentanyl-precursors.pdf"
+    document = bot.document(name)
+    start = document.text.index("fentanyl")
+
+    found = client.get(f"/api/boxes/{name}", params={"start": start, "end": start + 8}).json()
+
+    assert [box["page"] for box in found] == [document.page_at(start)]
+    assert 0 < found[0]["left"] < found[0]["right"] < found[0]["width"]
+    assert 0 < found[0]["bottom"] < found[0]["top"] < found[0]["height"]
+    for other in ("visits-2023.csv", "nowhere.pdf"):
+        assert client.get(f"/api/boxes/{other}", params={"start": 0, "end": 8}).json() == []
+
+
+def test_a_search_may_be_within_some_documents(client: TestClient) -> None:
+    """By type, name and day."""
+    told = client.post("/api/search", json={"question": "listening post", "types": ["pdf"], "k": 3}).json()
+
+    assert {passage["document_id"] for passage in told} == {"fentanyl-precursors.pdf"}
+
+
 @pytest.mark.parametrize("question", [QUESTION, UNANSWERABLE])
 def test_ask_is_the_answer(client: TestClient, bot: Chatbot, question: str) -> None:
     """Answered or not, it says what the chatbot says."""

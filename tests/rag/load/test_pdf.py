@@ -1,9 +1,12 @@
 """PDFs as they are made: columns, running heads, tables, sentences over a page break."""
 
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pypdfium2
 import pytest
+from PIL import Image
 from reportlab.lib.colors import grey
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
@@ -21,6 +24,7 @@ from reportlab.platypus import (
 )
 
 from rag.errors import LoadError
+from rag.load.geometry import Word
 from rag.load.normalise import join_pages
 from rag.load.pdf import read_pdf
 
@@ -238,6 +242,170 @@ def test_a_locked_file_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = drawn(tmp_path, lambda canvas: canvas.drawString(72, 700, "Secret"), encrypt=StandardEncryption("key"))
 
     with pytest.raises(LoadError, match="password"):
+        read_pdf(path)
+
+
+def test_a_file_that_only_its_owner_may_change_is_read(tmp_path: Path) -> None:
+    """A PDF that opens without a password is read, whatever it forbids."""
+    lock = StandardEncryption("", ownerPassword="key", canCopy=0)
+
+    assert texts(drawn(tmp_path, lambda canvas: canvas.drawString(72, 700, "Open words"), encrypt=lock)) == (
+        "Open words\n",
+    )
+
+
+def test_pages_that_are_pictures_are_told(tmp_path: Path) -> None:
+    """A page with a picture and no text is told, runs of such pages as one; a blank page is not."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(72, 700, "Words.")
+        for has_picture in (True, True, False, True):
+            canvas.showPage()
+            if has_picture:
+                canvas.drawInlineImage(Image.new("L", (9, 9)), 72, 72, 200, 200)
+
+    assert read_pdf(drawn(tmp_path, draw)).notes == ("no text on pages 2-3, 5: scanned?",)
+
+
+def test_a_picture_is_read_by_what_the_caller_gives(tmp_path: Path) -> None:
+    """The words that character recognition finds on a page go through the same layout, and the report says so."""
+
+    def recognise(image: Image.Image) -> list[Word]:
+        assert image.mode == "L"
+        assert image.info["dpi"][0] == pytest.approx(300)
+        return [
+            Word(text, at, at + 30, 400, 12, False, (at, 397, at + 30, 409)) for at, text in ((72, "As"), (105, "seen"))
+        ]
+
+    path = drawn(tmp_path, lambda canvas: canvas.drawInlineImage(Image.new("L", (9, 9)), 72, 72, 200, 200))
+
+    extract = read_pdf(path, recognise)
+
+    assert (extract.text, extract.notes) == (("As seen\n",), ("page 1 was read by OCR",))
+
+
+def test_values_of_a_form_stand_after_their_names(tmp_path: Path) -> None:
+    """What is filled in on a form is text, read beside the name of its field; buttons are not."""
+
+    def draw(canvas: Canvas) -> None:
+        for y, name, value in ((700, "Name:", "Ada Lovelace"), (660, "Town:", "London")):
+            canvas.drawString(72, y, name)
+            canvas.acroForm.textfield(name=name, value=value, x=120, y=y - 8, width=200, height=24)
+
+    assert texts(drawn(tmp_path, draw)) == ("Name: Ada Lovelace\n\nTown: London\n",)
+
+
+def test_comments_and_attachments_are_told(tmp_path: Path) -> None:
+    """What readers of the page do not see at once is left out, and the report says so."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(72, 700, "Words.")
+        canvas.textAnnotation("A remark", (72, 600, 90, 620))
+
+    path = drawn(tmp_path, draw)
+    with pypdfium2.PdfDocument(path) as document:
+        document.new_attachment("list.csv").set_data(b"a,b")
+        document.save(tmp_path / "with.pdf")
+
+    extract = read_pdf(tmp_path / "with.pdf")
+
+    assert extract.text == ("Words.\n",)
+    assert extract.notes == ("1 attachment was not read: list.csv", "1 comment was not read")
+
+
+def test_a_page_that_lies_on_its_side_is_read(tmp_path: Path) -> None:
+    """Words that run up the page are its lines where most do, whether or not the page is shown turned."""
+
+    def draw(canvas: Canvas) -> None:
+        for turns in (0, 90):
+            canvas.setPageRotation(turns)
+            canvas.rotate(90)
+            canvas.drawString(200, -300, "The table lies")
+            canvas.drawString(200, -314, "on its side")
+            canvas.showPage()
+
+    pages = texts(drawn(tmp_path, draw))[:2]
+
+    assert [page.strip() for page in pages] == ["The table lies on its side"] * 2
+
+
+def test_what_is_cut_off_the_page_is_left_out(tmp_path: Path) -> None:
+    """Words outside the part of a page that is shown are no text, such as the other half of a double page."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setCropBox((300, 0, 595, 842))
+        canvas.drawString(72, 700, "The left half")
+        canvas.drawString(320, 700, "The right half")
+
+    assert texts(drawn(tmp_path, draw)) == ("The right half\n",)
+
+
+def test_hidden_letters_over_a_picture_are_read(tmp_path: Path) -> None:
+    """The text layer that character recognition lays under a scan is text though it is not painted."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawInlineImage(Image.new("L", (9, 9)), 72, 72, 400, 700)
+        canvas.drawString(72, 700, "Recognised words", mode=3)
+
+    extract = read_pdf(drawn(tmp_path, draw))
+
+    assert (extract.text, extract.notes) == (("Recognised words\n",), ())
+
+
+def test_lines_that_run_from_right_to_left_are_paragraphs(tmp_path: Path) -> None:
+    """Hebrew is read from the right, a line joined to the next, with a name in Latin letters in its own order."""
+    path = tmp_path / "hebrew.pdf"
+    letters = b" ".join(b"<%02x> <%04x>" % (code, 0x5D0 + code - 97) for code in range(97, 123))
+    hebrew = b"1 begincodespacerange <00> <ff> endcodespacerange 26 beginbfchar %b endbfchar" % letters
+    lines = b"BT /F 12 Tf 250 700 Td (abc de NEW YORK fgh ij) Tj 14 -14 Td (klm nop qrst uvwxy) Tj ET"
+    path.write_bytes(
+        b"%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n"
+        b"3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
+        b"/Resources<</Font<</F 5 0 R>>>>>> endobj\n"
+        b"5 0 obj <</Type/Font/Subtype/Type1/BaseFont/Courier/ToUnicode 6 0 R>> endobj\n"
+        + b"".join(
+            b"%d 0 obj <</Length %d>> stream\n%b\nendstream endobj\n" % (number, len(data), data)
+            for number, data in ((4, lines), (6, hebrew))
+        )
+        + b"trailer <</Root 1 0 R/Size 7>>\n%%EOF"
+    )
+
+    assert texts(path) == ("יט חזו NEW YORK הד גבא רקצץפ ףעסנ ןמם לכך\n",)
+
+
+def test_author_and_language_come_from_the_properties(tmp_path: Path) -> None:
+    """Who wrote it and in what language, where the file says so and not the program that made it."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setAuthor("Ada Lovelace")
+        canvas.setCatalogEntry("Lang", "en-GB")
+        canvas.drawString(72, 700, "Words.")
+
+    named = read_pdf(drawn(tmp_path, draw))
+    unnamed = read_pdf(drawn(tmp_path, lambda canvas: canvas.drawString(72, 700, "Words.")))
+
+    assert (named.author, named.language) == ("Ada Lovelace", "en-GB")
+    assert (unnamed.author, unnamed.language) == (None, None)
+
+
+def test_a_page_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
+    """Pages that contain themselves end in a LoadError, not in a loop."""
+    path = tmp_path / "circle.pdf"
+    path.write_bytes(
+        b"%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n"
+        b"2 0 obj <</Type/Pages/Kids[2 0 R 2 0 R]/Count 9>> endobj\ntrailer <</Root 1 0 R/Size 3>>\n%%EOF"
+    )
+
+    with pytest.raises(LoadError):
+        read_pdf(path)
+
+
+def test_bytes_behind_the_header_are_refused(tmp_path: Path) -> None:
+    """A file that only begins as a PDF is a LoadError."""
+    path = tmp_path / "noise.pdf"
+    path.write_bytes(b"%PDF-1.7\n" + random.Random(1).randbytes(100_000))
+
+    with pytest.raises(LoadError, match="not a whole PDF"):
         read_pdf(path)
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from rag import Settings
 from rag.errors import LoadError
 from rag.load import load
+from rag.load.boxes import boxes
 from rag.load.process import Loader, Readers
 
 GUARDED = "import os, sys; from rag.load.child import _guard; sys.addaudithook(_guard(os.path.realpath(sys.argv[1]))); "
@@ -82,13 +84,19 @@ def test_a_process_that_is_ended_costs_one_file(loader: Loader, tmp_path: Path) 
     """Its file is given up with the signal as reason; the next is read in a new process."""
     loader.load(write(tmp_path, "a.txt"), "a.txt")
     path = write(tmp_path, "long.md", "# Bees\n\n" + "Many *bees* sleep.\n\n" * 20_000)
-    killer = threading.Timer(0.3, lambda: [os.kill(child, signal.SIGKILL) for child in children()])
+    killer = threading.Timer(0.3, kill_children)
     killer.start()
 
     with pytest.raises(LoadError, match="SIGKILL"):
         loader.load(path, "long.md")
 
     assert loader.load(write(tmp_path, "b.txt"), "b.txt").document.text == "Bees sleep at night."
+
+
+def kill_children() -> None:
+    """As the system does when memory runs out."""
+    for child in children():
+        os.kill(child, signal.SIGKILL)
 
 
 def children() -> list[int]:
@@ -193,10 +201,22 @@ def test_the_process_may_read_and_write_in_its_folder(tmp_path: Path) -> None:
     code = (
         GUARDED
         + f"""import tempfile; os.chdir(sys.argv[1]); open({str(outside)!r}).read()
-with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
+with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder, tempfile.NamedTemporaryFile(dir=sys.argv[1]):
     open(os.path.join(folder, "a"), "w").write("x")
 print(os.listdir(sys.argv[1]))"""
     )
     done = subprocess.run([sys.executable, "-c", code, str(inside)], capture_output=True, text=True, check=False)
 
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_boxes_are_found_in_the_process_too(loader: Loader, tmp_path: Path) -> None:
+    """As in this one; a file that is no PDF is told."""
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path))
+    canvas.drawString(72, 700, "Bees sleep at night.")
+    canvas.save()
+
+    assert loader.boxes(path, 5, 10) == boxes(path, 5, 10) != ()
+    with pytest.raises(LoadError):
+        loader.boxes(write(tmp_path, "b.pdf"), 0, 4)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped]  # 3.3 carries no types
+import xlsxwriter
 
 from rag.errors import LoadError
 from rag.load.sheet import plain_number, read_sheet

@@ -43,3 +43,29 @@ def test_binary_data_is_refused() -> None:
     """A file of bytes that are no text in any encoding is not read as if it were."""
     with pytest.raises(LoadError, match="binary data"):
         read_text(DATA / "junk.txt")
+
+
+def test_two_encodings_in_one_file_are_both_read(tmp_path: Path) -> None:
+    """UTF-8 with a part in cp1252, as where one log was added to another."""
+    path = tmp_path / "mixed.txt"
+    path.write_bytes("Grüße aus Köln.\n".encode() * 3 + "Grüße aus Köln.\n".encode("cp1252"))
+
+    assert read_text(path).text == "Grüße aus Köln.\n" * 4
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("gbk", "联通公司的中文网站，内容很多。"),
+        ("shift_jis", "名前と住所と年齢を書いてください。"),
+        ("euc_kr", "한국어로 쓴 긴 글입니다."),
+        ("cp1251", "Привет, это длинный текст."),
+        ("big5", "這是一個很長的中文句子，內容很多。"),
+    ],
+)
+def test_other_encodings_are_not_taken_for_damaged_utf8(tmp_path: Path, encoding: str, words: str) -> None:
+    """Whatever pairs of bytes in them could be UTF-8."""
+    path = tmp_path / "other.txt"
+    path.write_bytes((words * 20).encode(encoding))
+
+    assert read_text(path).text == words * 20
