@@ -13,6 +13,7 @@ from rag.load.text import read_decoded
 
 _SAMPLE = 65_536  # characters looked at to find the delimiter
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_SHORT_SENTENCE = 3  # spaces
 _VALUE = re.compile(r"[-−+(]?[$€£¥]?\s*\d[\d.,:/\-\s%)]*")
 
 
@@ -46,14 +47,19 @@ def captions_above(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[Seque
 
 
 def is_header(row: Sequence[str]) -> bool:
-    """True if a row may name columns: different words or years, no numbers or dates, at most one cell empty."""
+    """True if a row may name columns: different words or years, no values or sentences, at most one cell empty."""
     names = [cell.strip() for cell in row if cell.strip()]
-    return len(set(names)) == len(names) >= len(row) - 1 and not any(map(is_value, names))
+    return len(set(names)) == len(names) >= len(row) - 1 and not any(is_value(name) or _ends(name) for name in names)
 
 
 def is_value(cell: str) -> bool:
     """True for a number, an amount or a date in figures, but not for a year, which may name a column."""
     return bool(_VALUE.fullmatch(cell)) and not _YEAR.fullmatch(cell)
+
+
+def _ends(cell: str) -> bool:
+    """True for a sentence; `No.` and `Avg. per day` are none."""
+    return cell.endswith((".", "!")) and cell.count(" ") >= _SHORT_SENTENCE
 
 
 def read_table(path: Path) -> Extract:

@@ -378,7 +378,7 @@ def sheet(path: Path) -> None:
 
 SLIDE = f"<office:presentation><draw:page><draw:frame><draw:text-box>{P}</draw:text-box></draw:frame></draw:page>"
 CELL = f"<table:table-cell office:value-type='string'>{P}</table:table-cell>"
-TABLE = f"<office:spreadsheet><table:table><table:table-row>{CELL}</table:table-row></table:table>"
+TABLE = f"<office:spreadsheet><table:table table:name='Bees'><table:table-row>{CELL}</table:table-row></table:table>"
 BYTES: Mapping[str, bytes] = {
     ".docx": word("<w:p><w:r><w:t>Bees sleep.</w:t></w:r></w:p>"),
     ".odt": odf("text", f"<office:text>{P}</office:text>"),

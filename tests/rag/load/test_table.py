@@ -67,3 +67,9 @@ def test_a_caption_stands_above_its_table() -> None:
 def test_each_row_of_a_delimited_file_is_a_line(name: str, expected: str) -> None:
     """Whatever the delimiter, quotes, line breaks in cells or length of rows."""
     assert read_table(DATA / name).text == expected
+
+
+def test_sentences_name_no_columns() -> None:
+    """A first row of whole sentences is a row like the others; short names may end in a full stop."""
+    assert table_text([["Bees sleep at night."], ["Wasps do not."]]) == "Bees sleep at night.\nWasps do not."
+    assert table_text([["No.", "Name"], ["1", "Ann"]]) == "No.: 1; Name: Ann."
