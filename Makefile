@@ -21,7 +21,7 @@ install: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes a few minutes."
-	$(PIP) --editable '.[llm]' --constraint constraints.txt
+	$(PIP) --editable '.[llm,ocr]' --constraint constraints.txt
 	@touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed

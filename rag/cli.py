@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -42,6 +42,7 @@ Types = Annotated[list[str] | None, typer.Option("--type", metavar="SUFFIX", hel
 After = Annotated[str | None, typer.Option(metavar="DAY", help="Only documents of this day or later, as 2023-06.")]
 Before = Annotated[str | None, typer.Option(metavar="DAY", help="Only documents of this day or earlier.")]
 
+_NAMED = 5  # files skipped for one reason that are named; --json names all
 _LOWER = 10  # niceness of an ingest
 _DAY = re.compile(r"\d{4}(?:-\d\d){0,2}")
 # What would command a terminal or turn its text around; line ends and tabs are left
@@ -68,8 +69,9 @@ def ingest(
 ) -> None:
     """Bring the index up to date with folders: new, changed, moved and deleted files. Unchanged ones cost nothing.
 
-    Reads txt, md, html, pdf, docx and csv; any other file is listed as skipped with the reason. Folders that were
-    ingested before stay in the index; [bold]rag remove[/] takes documents out.
+    Reads txt md rst org html, pdf docx doc odt rtf epub, pptx ppt odp, xlsx xls xlsb ods csv tsv, eml msg, ipynb json
+    jsonl xml, and zip of these; doc and ppt if LibreOffice is installed. Any other file is listed as skipped with the
+    reason. Folders that were ingested before stay in the index; [bold]rag remove[/] takes documents out.
     """
     from rag.ingest import ingest as run
 
@@ -430,10 +432,19 @@ def _show_report(path: Path, report: IngestReport) -> None:
     counts = {name: len(getattr(report, name)) for name in ("added", "changed", "moved", "removed", "skipped")}
     told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     out.print(Text(f"{_name(str(path))}: {told or 'nothing to do'}; {report.unchanged} unchanged."))
-    for name, reason in report.skipped:
-        out.print(Text(f"  skipped {_name(name)}: {_name(reason)}", "yellow"))
+    for reason, names in _by_reason(report.skipped):
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        out.print(Text(f"  skipped {', '.join(map(_name, names[:_NAMED]))}{more}: {_name(reason)}", "yellow"))
     for name, note in report.notes:
         out.print(Text(f"  {_name(name)}: {_name(note)}", "yellow"))
+
+
+def _by_reason(skipped: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Each reason with the files that it was for, so that a folder of pictures is one line."""
+    found: dict[str, list[str]] = {}
+    for name, reason in skipped:
+        found.setdefault(reason, []).append(name)
+    return list(found.items())
 
 
 def _show_health(report: HealthReport, as_json: bool) -> None:

@@ -120,7 +120,7 @@ def _extract(path: Path) -> Extract:
     read = SUFFIXES.get(path.suffix.lower())
     if read is None:
         suffix = path.suffix or "a name without a suffix"
-        raise UnsupportedFormatError(f"{suffix} is not a format that is read; these are: {' '.join(SUFFIXES)}")
+        raise UnsupportedFormatError(f"{suffix} is not a format that is read; `rag ingest --help` names those that are")
     try:
         _check_size(path)
         return read(path)

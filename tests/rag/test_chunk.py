@@ -89,6 +89,50 @@ def test_chunks_of_a_section_are_about_equal() -> None:
     assert [node.text.count("Sentence") for node in chunks(text, 20)] == [3, 3, 3]
 
 
+@given(text=TEXTS, size=st.integers(40, 400))
+def test_no_chunk_ends_with_a_heading(text: str, size: int) -> None:
+    """Unless nothing comes after: the sentence below a heading is cut rather than left without it."""
+    for node in chunks(text, size):
+        last = node.text.splitlines()[-1].strip()
+        assert not re.match(r"#{1,6} +\S", last) or not text[node.end_char_idx :].strip()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "- one apple\n- two pears\n- three plums",
+        "Year: 2021; Sum: 5.\nYear: 2022; Sum: 6.\nYear: 2023; Sum: 7.",
+        "for each in line:\n    if each:\n        count += 1\n    total += 1",
+    ],
+)
+def test_lists_tables_and_code_stay_whole_where_they_fit(block: str) -> None:
+    """A chunk ends between blocks rather than inside one, even if it then is a little shorter."""
+    text = f"A paragraph of eight words and a stop.\n\n{block}\n\nAnother of eight words and a stop here."
+
+    whole = [node.text for node in chunks(text, 30) if block.splitlines()[0] in node.text]
+
+    assert len(whole) == 1
+    assert block in whole[0]
+
+
+def test_a_paragraph_stays_whole_where_it_fits() -> None:
+    """Chunks end where paragraphs do if they are then about equal."""
+    first, second = "One is here. " * 5, "Two is there. " * 6
+
+    assert [node.text.strip() for node in chunks(f"{first}\n\n{second}", 30)] == [first.strip(), second.strip()]
+
+
+@pytest.mark.parametrize("lead_in", ["You need these:", "Needed things"])
+def test_what_leads_in_to_a_list_goes_with_its_items(lead_in: str) -> None:
+    """A line with a colon or without a stop does not end a chunk, though it would fit the one before."""
+    before = "Before it stand ten words and then there is a stop."
+    items = "- A thing that takes a whole line.\n- Another thing that takes a whole line."
+
+    _, second = chunks(f"{before}\n\n{lead_in}\n\n{items}", 24)
+
+    assert second.text == f"{lead_in}\n\n{items}"
+
+
 def test_a_long_sentence_is_cut_between_words() -> None:
     """Pieces end at white space where there is some."""
     text = "word " * 50

@@ -316,6 +316,19 @@ def test_ingest_names_each_file_it_skips_and_why(run: Run, copied: Settings, tmp
     assert "skipped photos:empty.txt: it holds no text" in told.words
 
 
+def test_files_skipped_for_one_reason_are_one_line(run: Run, copied: Settings, tmp_path: Path) -> None:
+    """The first five by name, the others by their number."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in range(9):
+        (folder / f"{number}.png").write_bytes(b"x")
+
+    told = run("ingest", folder, "--home", copied.home)
+
+    names = ", ".join(f"album:{number}.png" for number in range(5))
+    assert f"skipped {names} and 4 more: .png is not a format that is read" in told.words
+
+
 def test_ingest_json_is_the_report_of_each_path(run: Run, sample_settings: Settings, copied: Settings) -> None:
     """One path is one report, more are a list of them."""
     folder, file = sample_settings.corpus, sample_settings.corpus / "visits-2023.csv"

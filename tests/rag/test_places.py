@@ -134,7 +134,12 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     ".xlsx": xlsx,
     ".odt": data(odf("text", f"<office:text>{ODF}</office:text>")),
     ".odp": data(odf("presentation", f"<office:presentation>{ODP}</office:presentation>")),
-    ".ods": data(odf("spreadsheet", f"<office:spreadsheet><table:table table:name='Bees'>{ODS}</table:table></office:spreadsheet>")),
+    ".ods": data(
+        odf(
+            "spreadsheet",
+            f"<office:spreadsheet><table:table table:name='Bees'>{ODS}</table:table></office:spreadsheet>",
+        )
+    ),
     ".epub": data(epub(TAGGED)),
     ".zip": data(zipped({"a.txt": paragraphs()})),
 }
