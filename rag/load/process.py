@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -25,6 +24,7 @@ from rag.schema import Box, SourceDocument
 from rag.settings import Settings
 
 _AHEAD = 32  # files: enough to be read while a batch of some hundred thousand characters is embedded
+_LONG = 2.0  # seconds: a file that takes longer is overtaken by others
 _STARTING = 60.0  # seconds
 _SCANNED = 10  # times as long for a PDF where its pages may be read by OCR: 5 s each
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from rag.load.child import main; main()"  # with -P: no file of the
@@ -52,19 +52,22 @@ class Readers:
     def ahead(
         self, files: Iterable[_File], place: Callable[[_File], tuple[Path, str]]
     ) -> "Generator[tuple[_File, Loaded | LoadError]]":
-        """Each file in order with what it says or why it cannot be read; `place` gives its path and document id."""
+        """Each file with what it says or why it cannot be read; `place` gives its path and document id.
+
+        They come in order, but one that takes long lets others pass.
+        """
         if not self._loaders:
             yield from ((file, _outcome(load, *place(file))) for file in files)
             return
-        waiting: deque[tuple[_File, Future[Loaded | LoadError]]] = deque()
+        waiting: list[tuple[_File, Future[Loaded | LoadError]]] = []
         threads = ThreadPoolExecutor(len(self._loaders))
         try:
             for file in files:
                 waiting.append((file, threads.submit(self._load, *place(file))))
                 if len(waiting) > _AHEAD:
-                    yield _result(waiting.popleft())
+                    yield _next(waiting)
             while waiting:
-                yield _result(waiting.popleft())
+                yield _next(waiting)
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -183,8 +186,12 @@ def _outcome(read: Callable[[Path, str], Loaded], path: Path, document_id: str) 
         return error
 
 
-def _result(pair: "tuple[_File, Future[Loaded | LoadError]]") -> "tuple[_File, Loaded | LoadError]":
-    file, future = pair
+def _next(waiting: "list[tuple[_File, Future[Loaded | LoadError]]]") -> "tuple[_File, Loaded | LoadError]":
+    """Take out the first, or where that is not read yet, the first that is."""
+    wait([waiting[0][1]], timeout=_LONG)
+    wait([future for _, future in waiting], return_when=FIRST_COMPLETED)
+    at = next(at for at, (_, future) in enumerate(waiting) if future.done())
+    file, future = waiting.pop(at)
     return file, future.result()
 
 

@@ -151,6 +151,20 @@ def test_files_are_read_while_the_first_is_used(settings: Settings, tmp_path: Pa
     assert not any(isinstance(loaded, LoadError) for loaded in found)
 
 
+def test_a_file_that_takes_long_is_overtaken(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others need not wait for it where there is a second process."""
+    monkeypatch.setattr("rag.load.process._LONG", 0.1)
+    slow = write(tmp_path, "slow.md", "Many *bees* sleep.\n\n" * 40_000)
+    files = [slow, *(write(tmp_path, f"{number}.txt") for number in range(3))]
+
+    with Readers(settings.model_copy(update={"load_processes": 2})) as readers:
+        found = [file.name for file, _ in readers.ahead(files, lambda path: (path, path.name))]
+
+    assert found == ["0.txt", "1.txt", "2.txt", "slow.md"]
+
+
 def test_whoever_stops_taking_files_does_not_wait(settings: Settings, tmp_path: Path) -> None:
     """The files that were to come are not read."""
     files = [write(tmp_path, f"{number}.md", "Many *bees* sleep.\n\n" * 20_000) for number in range(30)]
