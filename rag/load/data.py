@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from email.utils import parsedate_to_datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rag.errors import LoadError
-from rag.load.dates import iso_date
+from rag.load.dates import iso_date, mail_date
 from rag.load.extract import Extract
 from rag.load.html import read_html, visible_text
 from rag.load.package import name_of
@@ -322,8 +321,4 @@ def _html(element: Any) -> str:
 
 
 def _day(words: str) -> str | None:
-    """The day of a date as RSS or Atom writes it."""
-    try:
-        return parsedate_to_datetime(words).date().isoformat()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return iso_date(words)
+    return mail_date(words) or iso_date(words)

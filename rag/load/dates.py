@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from email.utils import parsedate_to_datetime
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -27,6 +28,14 @@ def iso_date(words: str) -> str | None:
         if match := re.fullmatch(pattern, words, re.IGNORECASE):
             return _iso(match.groupdict())
     return None
+
+
+def mail_date(words: str) -> str | None:
+    """The day of a date as mails and feeds write it (RFC 5322): Fri, 16 Jun 2023 09:00:00 +0200."""
+    try:
+        return parsedate_to_datetime(words).date().isoformat()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def date_line(line: str) -> str | None:

@@ -6,13 +6,14 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parseaddr
 from functools import partial
 from mimetypes import guess_extension
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import LoadError
+from rag.load.dates import mail_date
 from rag.load.extract import Extract
 from rag.load.html import visible_text
 from rag.load.parts import Part, Read, read_parts
@@ -82,14 +83,7 @@ def _extract(
     notes = ("its body is encrypted, or signed in a way that hides it", *found.notes) if sealed else found.notes
     name, address = parseaddr(headers.get("From", ""))
     author = name or address or headers.get("From") or None
-    return Extract(text, headers.get("Subject") or None, _day(headers.get("Date", "")), author, notes=notes)
-
-
-def _day(date: str) -> str | None:
-    try:
-        return parsedate_to_datetime(date).date().isoformat()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    return Extract(text, headers.get("Subject") or None, mail_date(headers.get("Date", "")), author, notes=notes)
 
 
 def _header_value(name: str, value: str) -> Any:
