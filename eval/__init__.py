@@ -1,3 +1,4 @@
+from eval.chunking import print_chunking
 from eval.command import (
     QUESTIONS,
     SplitChoice,
@@ -10,6 +11,7 @@ from eval.command import (
     measure_speed,
 )
 from eval.formats import convert
+from eval.reading import print_reading
 
 __all__ = [
     "QUESTIONS",
@@ -22,4 +24,6 @@ __all__ = [
     "main",
     "measure_scale",
     "measure_speed",
+    "print_chunking",
+    "print_reading",
 ]

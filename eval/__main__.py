@@ -91,9 +91,29 @@ def endure(
     eval.endure_all(kills, damage, Console())
 
 
+@app.command()
+def read(
+    folder: Annotated[Path, typer.Argument(help="Files with MANIFEST.jsonl, or html/ with ground-truth.json.")],
+    same: Annotated[
+        list[str] | None, typer.Option(help="Pattern in the folder of files that hold one text; may be repeated.")
+    ] = None,
+) -> None:
+    """Measure how much of the known text of files the loaders find, format by format."""
+    eval.print_reading(folder, same or (), Console())
+
+
+@app.command()
+def chunking(
+    folder: Annotated[Path, typer.Argument(help="Folder of Chroma's chunking evaluation.")],
+    split: Annotated[eval.SplitChoice, typer.Option(help="dev: all but finance and pubmed; test: these.")] = "dev",
+) -> None:
+    """Measure ways of cutting text by how much gold they find in as many tokens."""
+    eval.print_chunking(folder, split, Console())
+
+
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
-    named = arguments[:1] in (["run"], ["anchor"], ["convert"], ["fit"], ["speed"], ["endure"], ["scale"], ["--help"])
+    named = bool({"--help", *typer.main.get_group(app).commands}.intersection(arguments[:1]))
     try:
         app(arguments if named else ["run", *arguments], prog_name="python -m eval")
     except rag.RagError as error:

@@ -56,7 +56,7 @@ def test_no_chunk_is_over_the_size(text: str, size: int) -> None:
 def test_no_chunk_crosses_a_heading(text: str, size: int) -> None:
     """After a line of text, a heading begins a new chunk."""
     for node in chunks(text, size):
-        headings = [bool(re.match(r"#{1,6} +\S", line.strip())) for line in node.text.splitlines() if line.strip()]
+        headings = [bool(re.match(r"#{1,6} +\S", line.strip())) for line in lines(node.text) if line.strip()]
         assert not any(heading and not before for before, heading in pairwise(headings))
 
 
@@ -93,7 +93,7 @@ def test_chunks_of_a_section_are_about_equal() -> None:
 def test_no_chunk_ends_with_a_heading(text: str, size: int) -> None:
     """Unless nothing comes after: the sentence below a heading is cut rather than left without it."""
     for node in chunks(text, size):
-        last = node.text.splitlines()[-1].strip()
+        last = lines(node.text)[-1].strip()
         assert not re.match(r"#{1,6} +\S", last) or not text[node.end_char_idx :].strip()
 
 
@@ -192,3 +192,8 @@ def chunks(text: str, size: int) -> list[TextNode]:
 def places(nodes: Sequence[TextNode]) -> list[tuple[int, int]]:
     """Start and end of each."""
     return [(node.start_char_idx or 0, node.end_char_idx or 0) for node in nodes]
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text as the loaders give it, where nothing else ends one."""
+    return text.split("\n")
