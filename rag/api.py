@@ -4,12 +4,12 @@ Whatever goes wrong is answered with {"error": one line}: 422 for a request that
 that is not there, 503 where the index or the language model fails.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.requests import Request
 
 from rag.chat import Chatbot
@@ -32,6 +32,11 @@ class Asked(BaseModel):
     def scope(self) -> Scope:
         """The documents to ask."""
         return Scope(tuple(self.paths), tuple(self.types), self.after, self.before)
+
+    @model_validator(mode="after")
+    def _expect_scope(self) -> Self:
+        _ = self.scope  # what is no day is told like any other wrong field
+        return self
 
 
 class Ask(Asked):

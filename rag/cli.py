@@ -44,7 +44,6 @@ Before = Annotated[str | None, typer.Option(metavar="DAY", help="Only documents 
 
 _NAMED = 5  # files skipped for one reason that are named; --json names all
 _LOWER = 10  # niceness of an ingest
-_DAY = re.compile(r"\d{4}(?:-\d\d){0,2}")
 # What would command a terminal or turn its text around; line ends and tabs are left
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -325,10 +324,11 @@ def _origin(setting: str) -> str:
 
 
 def _scope(paths: list[str] | None, types: list[str] | None, after: str | None, before: str | None) -> Scope:
-    for option, day in (("--after", after), ("--before", before)):
-        if day and not _DAY.fullmatch(day):
-            raise typer.BadParameter("a year, month or day, such as 2023, 2023-06 or 2023-06-16", param_hint=option)
-    return Scope(tuple(map(_words, paths or ())), tuple(map(_words, types or ())), after, before)
+    asked = [one.strip() for several in types or () for one in _words(several).split(",")]
+    try:
+        return Scope(tuple(map(_words, paths or ())), tuple(asked), after, before)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--after or --before") from error
 
 
 def _bot(home: Path | None) -> "closing[Chatbot]":

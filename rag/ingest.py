@@ -4,11 +4,12 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -40,6 +41,14 @@ class _File:
     path: Path
     sha256: str
     stamp: Stamp
+    listed: tuple[int, ...] = ()  # as it was before it was hashed
+
+    def changed(self) -> bool:
+        """True if it is not listed as it was then, so that the hash may not be that of what was read since."""
+        try:
+            return _listed(self.path) != self.listed
+        except OSError:
+            return False  # gone, which the next ingest will see
 
 
 @dataclass(slots=True)
@@ -192,10 +201,14 @@ class _Run:
                         self.tally.removed.append(file.document_id)
                     self._advance(file)
                     continue
+                notes = loaded.notes
+                if file.changed():
+                    file = replace(file, sha256=f"unknown {uuid4()}", stamp=Stamp())
+                    notes = *notes, "it was changed while it was read; the next ingest reads it again"
                 self._store.catalog.put(
                     loaded.document, chunks, root=root, sha256=file.sha256, stamp=file.stamp, named=loaded.named
                 )
-                self.tally.notes += [(file.document_id, note) for note in loaded.notes]
+                self.tally.notes += [(file.document_id, note) for note in notes]
                 self._tell(file, known)
         self.tally.removed += absent - {old for old, _ in self.tally.moved}
 
@@ -216,9 +229,9 @@ class _Run:
         for path in paths:
             document_id = _id(root, path)
             try:
-                stamp = _stamp(path, now)
+                listed, stamp = _listed(path), _stamp(path, now)
                 if stamp.modified and stamps.get(document_id) == stamp:
-                    yield _File(document_id, path, mine[document_id], stamp)
+                    yield _File(document_id, path, mine[document_id], stamp, listed)
                     continue
                 _expect_file(path, root.path)
                 if document_id in taken and document_id not in mine:
@@ -227,7 +240,7 @@ class _Run:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 if mine.get(document_id) == sha256 and stamps[document_id] != stamp:
                     touched[document_id] = stamp
-                yield _File(document_id, path, sha256, stamp)
+                yield _File(document_id, path, sha256, stamp, listed)
             except (LoadError, OSError) as error:
                 self._skip(document_id.encode(errors="replace").decode(), error)
         catalog.restamp(touched)
@@ -254,7 +267,7 @@ class _Run:
             same = (
                 id_ for id_ in self._store.catalog.with_content(file.sha256) if _content(file.sha256, id_) == content
             )
-            if (twin := next(same, None)) is None:
+            if (twin := next(same, None)) is None or file.changed():
                 yield file
                 continue
             self._store.catalog.copy(twin, file.document_id, title=_title_of(file), root=root, stamp=file.stamp)
@@ -350,6 +363,12 @@ def _parted(files: Iterable[_File]) -> tuple[list[_File], list[_File]]:
     first: dict[tuple[str, str], _File] = {}
     others = [file for file in files if first.setdefault(_content(file.sha256, file.document_id), file) is not file]
     return list(first.values()), others
+
+
+def _listed(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content; the last cannot be set."""
+    stat = path.lstat()
+    return stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _stamp(path: Path, now: int) -> Stamp:

@@ -1,11 +1,15 @@
 """The values that leave the package: frozen, comparable, free of any library's types."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Literal
+
+_SAME_TYPE = {"htm": "html", "markdown": "md"}
 
 Verdict = Literal["supported", "weak", "unsupported"]
 
@@ -32,7 +36,7 @@ class Scope:
     """Which documents are asked: those that meet every condition given, or all of them where none is.
 
     Days are ISO 8601, as precise as wanted, and included: before 2023-06 takes in all of June. A document without a
-    date is in no scope that asks for one.
+    date is in no scope that asks for one. Raises ValueError for what is no tuple of names, or no day.
     """
 
     paths: tuple[str, ...] = ()  # document ids, folders of them, or patterns with * and ?; one of them must match
@@ -40,15 +44,22 @@ class Scope:
     after: str | None = None
     before: str | None = None
 
+    def __post_init__(self) -> None:
+        for names in (self.paths, self.types):
+            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+                raise ValueError(f"a tuple of names is wanted, not {names!r}")
+        for day in (self.after, self.before):
+            if day is not None and not _is_day(day):
+                raise ValueError(f"not a year, month or day such as 2023, 2023-06 or 2023-06-16: {day!r}")
+
     def __bool__(self) -> bool:
         return self != EVERYTHING
 
     def holds(self, document_id: str, date: str | None) -> bool:
         """True if a document is one of them."""
-        suffix = PurePosixPath(document_id).suffix.lower().removeprefix(".")
         return (
             (not self.paths or any(_matches(document_id, pattern) for pattern in self.paths))
-            and (not self.types or suffix in {name.lower().removeprefix(".") for name in self.types})
+            and (not self.types or _type(document_id) in map(_type, self.types))
             and (not self.after or (date is not None and not _earlier(date, self.after)))
             and (not self.before or (date is not None and not _earlier(self.before, date)))
         )
@@ -237,7 +248,26 @@ class HealthReport:
 
 
 def _matches(document_id: str, pattern: str) -> bool:
-    return fnmatchcase(document_id, pattern) or document_id.startswith(pattern.rstrip("/") + "/")
+    """True if the pattern is the document's name or that of a folder it is in, letter for letter or with * and ?."""
+    pattern = pattern.replace("\\", "/").removeprefix("./").rstrip("/")
+    names = [document_id, *map(str, PurePosixPath(document_id).parents)]
+    return any(name == pattern or fnmatchcase(name, pattern) for name in names)
+
+
+def _type(name: str) -> str:
+    """The suffix of a document, or a type as people write it: pdf, .pdf, *.pdf."""
+    suffix = name.rpartition(".")[2].lower()
+    return _SAME_TYPE.get(suffix, suffix)
+
+
+def _is_day(day: object) -> bool:
+    if not isinstance(day, str) or not re.fullmatch(r"\d{4}(-\d\d){0,2}", day):
+        return False
+    try:
+        date(*map(int, (day + "-01-01")[:10].split("-")))
+    except ValueError:
+        return False
+    return True
 
 
 def _earlier(day: str, other: str) -> bool:

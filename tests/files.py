@@ -1,11 +1,13 @@
-"""Small files in formats that are archives of XML, made by hand."""
+"""Small files in formats that are archives of XML, made by hand; and an address that files may try to reach."""
 
 import io
+import socket
+import threading
 import zipfile
 from collections.abc import Mapping
 
 _CONTAINER = '<container><rootfiles><rootfile full-path="c.opf"/></rootfiles></container>'
-_ODF = {"office": "office", "text": "text", "table": "table", "draw": "drawing"}
+_ODF = {"office": "office", "text": "text", "table": "table", "draw": "drawing", "svg": "svg-compatible"}
 
 
 def zipped(members: Mapping[str, bytes | str], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -20,6 +22,7 @@ def zipped(members: Mapping[str, bytes | str], compression: int = zipfile.ZIP_DE
 def odf(kind: str, body: str) -> bytes:
     """An OpenDocument file: `kind` is text, spreadsheet or presentation, `body` what stands in its office:body."""
     spaces = "".join(f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{urn}:1.0"' for name, urn in _ODF.items())
+    spaces += ' xmlns:xlink="http://www.w3.org/1999/xlink"'
     media = f"application/vnd.oasis.opendocument.{kind}"
     urn = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
     root = "office:document-content"
@@ -43,3 +46,26 @@ def epub(chapter: str, *addresses: str) -> bytes:
     package = f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>"
     page = f"<html><body>{chapter}</body></html>"
     return zipped({"META-INF/container.xml": _CONTAINER, "c.opf": package, "a.xhtml": page})
+
+
+class Trap:
+    """An address on this machine that counts whoever connects to it."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self.caught = 0
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.caught += 1
+            connection.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()

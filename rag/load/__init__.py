@@ -70,6 +70,7 @@ SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
 _LARGEST = 200 * 2**20  # bytes: parsers hold several times a file's size in memory
 _LONGEST = 50_000_000  # characters: a hundred thick books
 _LONGEST_FACT = 200  # characters of a title or of a name
+_LONGEST_NOTE = 600  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def load(path: Path, document_id: str) -> Loaded:
         language=_fact(extract.language) or None,
         source=_fact(extract.source) or None,
     )
-    return Loaded(document, not title, tuple(map(_fact, extract.notes)))
+    return Loaded(document, not title, tuple(_fact(note, _LONGEST_NOTE) for note in extract.notes))
 
 
 def title_of_name(path: Path) -> str:
@@ -127,6 +128,8 @@ def _extract(path: Path) -> Extract:
     except (LoadError, MemoryError):
         raise
     except OSError as error:
+        if error.filename is None:  # a parser was led to a place that is not in the file
+            raise _damaged(path, error) from error
         reason = error.strerror or str(error)
         raise LoadError(f"it cannot be read: {reason}; check that it is there and that you may read it") from error
     except ImportError as error:  # the installation is at fault, not the file
@@ -136,8 +139,12 @@ def _extract(path: Path) -> Extract:
             "it is nested more deeply than any document; leave it out, or save it in another format"
         ) from error
     except Exception as error:  # parsers raise what they like on a broken file; one bad file must not end an ingest
-        found = (f"{type(error).__name__}: {error}".splitlines() or [""])[0][:200]
-        raise LoadError(f"it is not a whole {path.suffix} file ({found}); open it and save it again") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> LoadError:
+    found = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    return LoadError(f"it is not a whole {path.suffix} file ({found}); open it and save it again")
 
 
 def _check_size(path: Path) -> None:
@@ -148,6 +155,6 @@ def _check_size(path: Path) -> None:
         raise LoadError(f"it has {size / 2**20:.0f} MiB and at most {_LARGEST / 2**20:.0f} are read; split it")
 
 
-def _fact(words: str | None) -> str:
+def _fact(words: str | None, most: int = _LONGEST_FACT) -> str:
     """What a file says of itself, on one line."""
-    return " ".join(normalise(words or "").split())[:_LONGEST_FACT]
+    return " ".join(normalise(words or "").split())[:most]

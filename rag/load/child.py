@@ -7,6 +7,7 @@ C goes past them, and none of those used here opens connections by itself.
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, astuple
@@ -40,13 +41,16 @@ def main() -> None:
     spent = _limited(megabytes)
     sys.addaudithook(_guard(os.path.realpath(folder)))
     print("{}", file=replies, flush=True)
-    for line in sys.stdin:
-        is_grown = spent(seconds)
-        reply = _reply(json.loads(line), megabytes)
-        is_last = is_grown or "memory" in reply  # what a library keeps would count against the next file
-        print(json.dumps(reply | {"last": is_last}), file=replies, flush=True)
-        if is_last:
-            return
+    try:
+        for line in sys.stdin:
+            is_grown = spent(seconds)
+            reply = _reply(json.loads(line), megabytes)
+            is_last = is_grown or "memory" in reply  # what a library keeps would count against the next file
+            print(json.dumps(reply | {"last": is_last}), file=replies, flush=True)
+            if is_last:
+                return
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # for an ingest that was killed and cannot
 
 
 def _reply(request: dict[str, Any], megabytes: int) -> dict[str, Any]:

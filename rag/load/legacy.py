@@ -4,24 +4,26 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rag.errors import LoadError
 from rag.load.extract import Extract
 
 _SECONDS = 100  # the process that reads gives up a little later, and then without this reason
-# In a profile of its own: no macros, and nothing fetched that a document refers to
-_PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
-<oor:items xmlns:oor="http://openoffice.org/2001/registry">
-<item oor:path="/org.openoffice.Office.Common/Security/Scripting">
-<prop oor:name="MacroSecurityLevel" oor:op="fuse"><value>3</value></prop></item>
-<item oor:path="/org.openoffice.Office.Common/Security/Scripting">
-<prop oor:name="BlockUntrustedRefererLinks" oor:op="fuse"><value>true</value></prop></item>
-<item oor:path="/org.openoffice.Office.Common/Security/Scripting">
-<prop oor:name="DisableActiveContent" oor:op="fuse"><value>true</value></prop></item>
-</oor:items>
-"""
+# Of a profile of its own: no macros, and no connection, for which all addresses lead to a port where nobody listens;
+# BlockUntrustedRefererLinks alone let LibreOffice 7.4 ask for the linked pictures of a .doc
+_SECURITY = "org.openoffice.Office.Common/Security/Scripting"
+_PROXY = "org.openoffice.Inet/Settings"
+_PROFILE: Mapping[tuple[str, str], str] = {
+    (_SECURITY, "MacroSecurityLevel"): "3",
+    (_SECURITY, "BlockUntrustedRefererLinks"): "true",
+    (_SECURITY, "DisableActiveContent"): "true",
+    (_PROXY, "ooInetProxyType"): "2",
+    **{(_PROXY, f"ooInet{kind}ProxyName"): "127.0.0.1" for kind in ("HTTP", "HTTPS", "FTP")},
+    **{(_PROXY, f"ooInet{kind}ProxyPort"): "9" for kind in ("HTTP", "HTTPS", "FTP")},
+    (_PROXY, "ooInetNoProxy"): "",
+}
 
 
 def program() -> str | None:
@@ -44,7 +46,7 @@ def read_converted(path: Path, suffix: str, read: Callable[[Path], Extract]) -> 
         folder = Path(name)
         profile = folder / "profile" / "user" / "registrymodifications.xcu"
         profile.parent.mkdir(parents=True)
-        profile.write_text(_PROFILE, encoding="utf-8")
+        profile.write_text(_profile(), encoding="utf-8")
         given = folder / f"given{path.suffix.lower()}"
         given.write_bytes(path.read_bytes())  # LibreOffice leaves a lock beside what it opens
         command = [office, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless", "--norestore"]
@@ -54,6 +56,14 @@ def read_converted(path: Path, suffix: str, read: Callable[[Path], Extract]) -> 
         if not made.is_file():
             raise LoadError("LibreOffice cannot read it; it is damaged, locked with a password, or of another format")
         return read(made)
+
+
+def _profile() -> str:
+    items = "".join(
+        f'<item oor:path="/{path}"><prop oor:name="{name}" oor:op="fuse"><value>{value}</value></prop></item>'
+        for (path, name), value in _PROFILE.items()
+    )
+    return f'<?xml version="1.0"?><oor:items xmlns:oor="http://openoffice.org/2001/registry">{items}</oor:items>'
 
 
 def _run(command: list[str], folder: Path) -> None:

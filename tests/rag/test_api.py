@@ -76,6 +76,9 @@ def test_a_search_may_be_within_some_documents(client: TestClient) -> None:
 
     assert {passage["document_id"] for passage in told} == {"fentanyl-precursors.pdf"}
 
+    wrong = client.post("/api/search", json={"question": "listening post", "after": "June"})
+    assert (wrong.status_code, "such as 2023" in wrong.json()["error"]) == (422, True)
+
 
 @pytest.mark.parametrize("question", [QUESTION, UNANSWERABLE])
 def test_ask_is_the_answer(client: TestClient, bot: Chatbot, question: str) -> None:

@@ -527,6 +527,20 @@ def test_file_that_goes_meanwhile_is_skipped(place: Place) -> None:
     assert (report.added, [name for name, _ in report.skipped]) == (("a.txt", "c.txt"), ["b.txt"])
 
 
+def test_file_that_changes_meanwhile_is_put_right(place: Place) -> None:
+    """It is not taken for what it was when the folder was listed, and no copy of that takes over its new words."""
+    place.write("0.txt", LONG)
+    changing = place.write("a.txt", RAIN)
+    place.write("b.txt", RAIN)
+
+    report = place.ingest(progress=after_first(lambda: changing.write_text(BEES, encoding="utf-8")))
+
+    assert [name for name, note in report.notes if "changed while it was read" in note] == ["a.txt"]
+    assert place.texts()["b.txt"] == RAIN.strip()
+    assert place.ingest().changed == ("a.txt",)
+    assert (place.texts()["a.txt"], place.texts()["b.txt"]) == (BEES.strip(), RAIN.strip())
+
+
 def after_first(do: Callable[[], object]) -> Progress:
     """A progress that does something once the first file is in."""
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -139,8 +140,30 @@ def citation(marker: int) -> Citation:
         (Scope(before="2023-06"), "a.md", "2023-07", False),
         (Scope(before="2023"), "a.md", None, False),
         (Scope(types=("md",), after="2023"), "a.txt", "2024", False),
+        (Scope(paths=("[1]a.txt",)), "[1]a.txt", None, True),
+        (Scope(paths=("./d1",)), "d1/a.txt", None, True),
+        (Scope(paths=("d?",)), "d1/b/a.txt", None, True),
+        (Scope(paths=("d1\\b",)), "d1/b/a.txt", None, True),
+        (Scope(types=("*.html",)), "a.htm", None, True),
     ],
 )
 def test_scope_holds_what_meets_every_condition(scope: Scope, document_id: str, date: str | None, held: bool) -> None:
     """Names and types count if one of them matches; days as far as both are told, and included."""
     assert scope.holds(document_id, date) is held
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"paths": "d1"},
+        {"types": "md"},
+        {"after": "07.03.2023"},
+        {"before": "2023-13"},
+        {"after": 2023},
+        {"after": "0000"},
+    ],
+)
+def test_a_scope_that_means_nothing_cannot_be_made(wrong: dict[str, Any]) -> None:
+    """A name for a tuple of names, or a day that is none, would ask the wrong documents without a word."""
+    with pytest.raises(ValueError, match="not"):
+        Scope(**wrong)

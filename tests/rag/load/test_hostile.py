@@ -4,8 +4,6 @@ import gzip
 import io
 import json
 import random
-import socket
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +18,7 @@ from rag.errors import LoadError
 from rag.load import SUFFIXES, Loaded
 from rag.load.process import Loader
 from tests.fakes import HashEmbedding
-from tests.files import epub, odf, zipped
+from tests.files import Trap, epub, odf, zipped
 
 SECRET = "SECRETPELICAN"
 SECONDS = 10.0
@@ -28,29 +26,6 @@ OLD = {".doc", ".ppt"}  # read by another program, if that is there
 UNMADE = {".msg", ".xls", ".xlsb"}  # nothing here writes them; only noise is tried
 
 Outcome = tuple[float, Loaded | LoadError]
-
-
-class Trap:
-    """An address on this machine that counts whoever connects to it."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
-        self.caught = 0
-        threading.Thread(target=self._wait, daemon=True).start()
-
-    def _wait(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.caught += 1
-            connection.close()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._socket.close()
 
 
 def linked(target: str) -> bytes:

@@ -11,6 +11,7 @@ from rag.errors import LoadError
 from rag.load import load
 from rag.load.legacy import program
 from rag.load.process import Loader
+from tests.files import Trap, odf
 
 installed = pytest.mark.skipif(program() is None, reason="LibreOffice is not installed")
 
@@ -23,10 +24,15 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document.add_heading("Bees", 1)
     document.add_paragraph("They sleep at night.")
     document.save(str(folder / "bees.docx"))
-    command = [str(program()), f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
-    command += ["--convert-to", "doc", "--outdir", str(folder), str(folder / "bees.docx")]
-    subprocess.run(command, check=True, capture_output=True)
+    converted(folder / "bees.docx", folder)
     return folder / "bees.doc"
+
+
+def converted(path: Path, folder: Path) -> None:
+    """Make it a .doc."""
+    command = [str(program()), f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
+    command += ["--convert-to", "doc", "--outdir", str(folder), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @installed
@@ -61,3 +67,22 @@ def test_without_libreoffice_the_advice_is_to_install_it(tmp_path: Path, monkeyp
 
     with pytest.raises(LoadError, match=r"LibreOffice.*install it, or save the file as \.docx"):
         load(tmp_path / "a.doc", "a.doc")
+
+
+@installed
+@pytest.mark.slow
+def test_an_old_file_reaches_no_address(tmp_path: Path, settings: Settings) -> None:
+    """A picture that is only linked is not asked for."""
+    trap = Trap()
+    href = f'xlink:href="{trap.url}picture.png"'
+    frame = f'<draw:frame svg:width="3cm" svg:height="3cm"><draw:image {href} xlink:type="simple"/></draw:frame>'
+    (tmp_path / "linked.odt").write_bytes(odf("text", f"<office:text><text:p>Words.{frame}</text:p></office:text>"))
+    converted(tmp_path / "linked.odt", tmp_path)
+    trap.caught = 0
+    loader = Loader(settings)
+
+    document = loader.load(tmp_path / "linked.doc", "linked.doc").document
+
+    loader.close()
+    trap.close()
+    assert (document.text, trap.caught) == ("Words.", 0)
