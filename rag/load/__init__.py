@@ -12,18 +12,20 @@ from pathlib import Path
 from rag.errors import LoadError, UnsupportedFormatError
 from rag.load.archive import read_zip
 from rag.load.data import read_json, read_jsonl, read_xml
+from rag.load.disguise import real_suffix
 from rag.load.docx import read_docx
 from rag.load.epub import read_epub
 from rag.load.extract import Extract
 from rag.load.html import read_html
 from rag.load.legacy import read_converted
-from rag.load.mail import read_eml, read_msg
+from rag.load.mail import read_eml, read_mhtml, read_msg
 from rag.load.markdown import read_markdown
 from rag.load.markup import read_org, read_rst
 from rag.load.normalise import join_pages, normalise
 from rag.load.notebook import read_ipynb
 from rag.load.ocr import recogniser
 from rag.load.opendocument import read_odp, read_odt
+from rag.load.package import OLE
 from rag.load.pdf import read_pdf
 from rag.load.rtf import read_rtf
 from rag.load.sheet import read_sheet
@@ -42,19 +44,21 @@ SUFFIXES: Mapping[str, Callable[[Path], Extract]] = {
     ".org": read_org,
     ".html": read_html,
     ".htm": read_html,
+    ".mht": read_mhtml,
+    ".mhtml": read_mhtml,
     ".pdf": lambda path: read_pdf(path, recogniser()),
     ".docx": read_docx,
-    ".doc": lambda path: read_converted(path, ".docx", read_docx),
+    ".doc": lambda path: _read_old(path, lambda path: read_converted(path, ".docx", read_docx), read_text),
     ".odt": read_odt,
     ".rtf": read_rtf,
     ".epub": read_epub,
     ".pptx": read_pptx,
-    ".ppt": lambda path: read_converted(path, ".pptx", read_pptx),
+    ".ppt": lambda path: _read_old(path, lambda path: read_converted(path, ".pptx", read_pptx), read_text),
     ".odp": read_odp,
     ".xlsx": read_sheet,
     ".xlsm": read_sheet,
     ".xlsb": read_sheet,
-    ".xls": read_sheet,
+    ".xls": lambda path: _read_old(path, read_sheet, read_table),
     ".ods": read_sheet,
     ".csv": read_table,
     ".tsv": read_table,
@@ -145,6 +149,14 @@ def _extract(path: Path) -> Extract:
 def _damaged(path: Path, error: Exception) -> LoadError:
     found = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     return LoadError(f"it is not a whole {path.suffix} file ({found}); open it and save it again")
+
+
+def _read_old(path: Path, read: Callable[[Path], Extract], read_plain: Callable[[Path], Extract]) -> Extract:
+    """An Office file from before 2007; programs give these suffixes to web pages and to plain text too."""
+    with path.open("rb") as file:
+        is_old = file.read(len(OLE)) == OLE
+    real = None if is_old else real_suffix(path)
+    return read(path) if is_old else SUFFIXES[real](path) if real else read_plain(path)
 
 
 def _check_size(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,13 @@ _WIDEST = 50  # values: a record with more reads better as lines than as one
 _DEEPEST_CELL = 3  # levels of objects in a row
 _NAMED = 5  # broken lines that a note names
 _HEADINGS = frozenset({"title", "head", "heading"})
-_PARAGRAPHS = frozenset("p para paragraph simpara line quote div span".split())
+_LOOKS = frozenset("p para paragraph simpara div span".split())
+_PARAGRAPHS = _LOOKS | {"line", "quote"}
 _PROSE = _HEADINGS | _PARAGRAPHS | frozenset("text content body caption description summary note".split())
 _ITEMS = frozenset({"item", "li", "listitem"})
 _NAMES = ("title", "name", "label")  # attributes that a reader wants
+_IDS = ("id", "ID", "Id")  # of a section: what links lead to
+_LAYOUT = frozenset("style class align valign".split())
 _FEEDS = frozenset({"rss", "feed", "RDF"})
 _CONTENT = ("encoded", "content", "description", "summary")  # of an entry of a feed, the whole text first
 _DATES = ("pubDate", "published", "updated", "date")
@@ -187,7 +190,7 @@ def read_xml(path: Path) -> Extract:
         return _feed(root)
     text = "\n\n".join(block for block in _elements(root, 1, 0) if block.strip())
     title = next((_content(child) for child in root if name_of(child) == "title"), None)
-    return Extract(text or "\n\n".join(_rows(list(element.attrib.items()) for element in root.iter())), title)
+    return Extract(text, title)
 
 
 def xml_root(data: bytes) -> Any:
@@ -206,17 +209,17 @@ def xml_root(data: bytes) -> Any:
 
 def _elements(parent: Any, level: int, depth: int) -> Iterator[str]:
     """The blocks below an element; `level` is that of the next heading."""
+    yield from _about(parent)
     if _is_leaf(parent) or _is_mixed(parent) or depth > _DEEPEST:
         yield _content(parent)
         return
-    yield from ([f"{name_of(parent)}: {label}"] if (label := _label(parent)) else [])
     for kind, group in groupby(parent, key=_kind):
         if kind == "record":
             yield from (
                 block for name, records in groupby(group, key=name_of) for block in _rows(map(_record, records), name)
             )
         elif kind == "value":
-            yield "\n".join(_value(element) for element in group)
+            yield "\n".join(value for element in group if (value := _value(element)))
         elif kind == "heading":
             yield from (f"{'#' * min(level, 6)} {text}" for element in group if (text := _content(element)))
         else:
@@ -224,10 +227,34 @@ def _elements(parent: Any, level: int, depth: int) -> Iterator[str]:
             yield from (block for element in group for block in _elements(element, below, depth + 1))
 
 
+def _about(element: Any) -> Iterator[str]:
+    """What the attributes say of an element with much in it; those of a paragraph say how it looks."""
+    name = name_of(element)
+    if name in _LOOKS | _HEADINGS:
+        return
+    if label := _label(element):
+        cells = _attributes(element, _NAMES)
+        yield from _rows([[(name, label), *cells]]) if cells else [f"{name}: {label}"]
+    elif cells := _attributes(element, _IDS if any(name_of(child) in _HEADINGS for child in element) else ()):
+        yield from _rows([cells], name)
+
+
+def _attributes(element: Any, without: Collection[str] = ()) -> list[_Cell]:
+    """Names and values of the attributes; those with a namespace, and a few others, are for programs."""
+    passed = _LAYOUT | set(without)
+    return [
+        (name, " ".join(value.split()))
+        for name, value in element.attrib.items()
+        if name not in passed and not name.startswith("{") and value.strip()
+    ]
+
+
 def _kind(element: Any) -> str:
     name = name_of(element)
     if not _is_leaf(element):
         return "record" if _is_record(element) else "blocks"
+    if name not in _LOOKS and not _content(element) and _attributes(element, _NAMES):
+        return "record"
     if name in _HEADINGS and not _label(element):
         return "heading"
     return "blocks" if name in _PROSE or len(_content(element)) > _LONG else "value"
@@ -250,19 +277,27 @@ def _is_record(element: Any) -> bool:
 
 
 def _record(element: Any) -> list[_Cell]:
-    own = [(name, element.get(name)) for name in _NAMES if element.get(name)]
     named: dict[str, list[str]] = {}
     for child in element:
         if text := _content(child):
-            named.setdefault(_label(child) or name_of(child), []).append(text)
-    return own + [(name, ", ".join(texts)) for name, texts in named.items()]
+            more = ", ".join(f"{name}: {value}" for name, value in _more(child) if _fits(value))
+            named.setdefault(_label(child) or name_of(child), []).append(f"{text} ({more})" if more else text)
+    return _attributes(element) + [(name, ", ".join(texts)) for name, texts in named.items()]
 
 
 def _value(element: Any) -> str:
-    text = _content(element)
-    if name_of(element) in _ITEMS and not _label(element):
+    text, label = _content(element), _label(element)
+    if name_of(element) in _ITEMS and not label:
         return f"- {text}" if text else ""
-    return f"{_label(element) or name_of(element)}: {text}" if text else _label(element)
+    if not text:
+        return label
+    cells = [(label or name_of(element), text), *(cell for cell in _more(element) if _fits(cell[1]))]
+    return _line(*cells[0]) if len(cells) == 1 else next(_rows([cells]))
+
+
+def _more(element: Any) -> list[_Cell]:
+    """The attributes of a value that are neither its name nor the value itself."""
+    return _attributes(element, _NAMES if _words_in(element) else (*_NAMES, "value"))
 
 
 def _label(element: Any) -> str:
@@ -271,7 +306,11 @@ def _label(element: Any) -> str:
 
 def _content(element: Any) -> str:
     """The words of an element and of those in it, else what its attribute says."""
-    return " ".join("".join(element.itertext()).split()) or element.get("value", "").strip()
+    return _words_in(element) or element.get("value", "").strip()
+
+
+def _words_in(element: Any) -> str:
+    return " ".join("".join(element.itertext()).split())
 
 
 def _feed(root: Any) -> Extract:

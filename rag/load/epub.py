@@ -19,6 +19,7 @@ _CONTAINER = "META-INF/container.xml"
 _LOCKS = "META-INF/encryption.xml"
 _PAGES = frozenset({"application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document"})
 _NOTES = re.compile(r"<(/?)(?:aside|header|footer)\b", re.IGNORECASE)
+_NOBODY = frozenset({"unknown", "unknown author", "und"})  # what programs write where they know no author or language
 _CONVERTED = frozenset({"conversion", "modification"})  # dates of the file, not of the book
 
 
@@ -46,8 +47,9 @@ def _book(archive: ZipFile) -> Extract:
     notes = (f"{len(missing)} of {len(names)} chapters are not in the file",) if missing else ()
     text = "\n\n".join(text for text in texts if text)
     facts = {name: _fields(package, name) for name in ("title", "creator", "language", "source")}
-    title, author = " ".join(facts["title"][:1]), ", ".join(facts["creator"])
-    language = next(iter(facts["language"]), None)
+    title = " ".join(facts["title"][:1])
+    author = ", ".join(name for name in facts["creator"] if name.lower() not in _NOBODY)
+    language = next((name for name in facts["language"] if name.lower() not in _NOBODY), None)
     source = next((address for address in facts["source"] if re.match("https?://", address)), None)
     return Extract(text, title or None, _date(package), author or None, language, source, notes)
 

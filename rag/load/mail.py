@@ -1,5 +1,6 @@
-"""Mails in .eml and .msg → who wrote what to whom, with the attachments that can be read below."""
+"""Mails in .eml and .msg → who wrote what to whom, with the attachments that can be read below; saved web pages."""
 
+import codecs
 import struct
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rag.errors import LoadError
 from rag.load.dates import mail_date
 from rag.load.extract import Extract
-from rag.load.html import visible_text
+from rag.load.html import decoded_page, visible_text
 from rag.load.parts import Part, Read, read_parts
 from rag.load.rtf import rtf_text
 from rag.load.text import decoded
@@ -32,11 +33,15 @@ _LONGEST_HEADER = 50_000
 _UNMEANT = frozenset({"", "us-ascii", "ascii", "iso-8859-1", "latin1", "utf-8", "utf8"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _SEALED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
+_STUB = 60  # words: of a longer text nobody says only that the mail is HTML
+_SIGNATURE = "-- "  # the line above a signature
 _OUTLOOK_SEALED = "IPM.Note.SMIME"
 _RTF_COMPRESSED = 0x1009  # ids of Outlook's properties, MS-OXPROPS
 _HTML = 0x1013
 _SHORT_NAME = 0x3704
 _RECIPIENT_TYPE = 0x0C15
+_ATTACH_FLAGS = 0x3714
+_OF_THE_PAGE = 4  # a flag: the HTML shows the attachment in its place
 _FIELDS = {1: "To", 2: "Cc"}  # the recipient types
 _ORIGINAL, _COMPRESSED = b"MELA", b"LZFu"  # the two kinds of MS-OXRTFCP
 _MOST_RTF = 50 * 2**20  # bytes
@@ -69,9 +74,25 @@ def read_msg(path: Path, read: Read) -> Extract:
 
     _check_streams(path)
     message = OutlookMessage.load(str(path))
-    attachments = [Part(_outlook_name(item), partial(_outlook_content, item)) for item in message.attachments]
+    attachments = [
+        Part(_outlook_name(item), partial(_outlook_content, item))
+        for item in message.attachments
+        if not (item.properties.int_prop_value(_ATTACH_FLAGS) or 0) & _OF_THE_PAGE
+    ]
     sealed = message.message_class == _OUTLOOK_SEALED
     return _extract(_outlook_headers(message), [_outlook_body(message)], attachments, read, sealed=sealed)
+
+
+def read_mhtml(path: Path) -> Extract:
+    """A web page that was saved in one file, or what programs export as a document of Word in this form."""
+    page = message_from_bytes(_ascii(path.read_bytes()), policy=_POLICY)
+    texts = (_body(leaf) for leaf in page.walk() if _is_html(leaf))
+    text = next((text for text in texts if text), None)
+    if text is None:
+        raise LoadError("it is no saved web page, for it holds no HTML with text; save the page again")
+    address = _header(page, "Snapshot-Content-Location")
+    source = address if address.startswith(("http://", "https://")) else None
+    return Extract(text, _header(page, "Subject") or None, source=source)
 
 
 def _extract(
@@ -108,26 +129,44 @@ def _header(message: Message, name: str) -> str:
 
 
 def _ascii(data: bytes) -> bytes:
-    """The mail in a superset of ASCII: some programs save UTF-16."""
-    return decoded(data).encode() if b"\0" in data[:1000] else data
+    """The mail in a superset of ASCII, from its first header: some programs save UTF-16 or a byte order mark."""
+    data = decoded(data).encode() if b"\0" in data[:1000] else data
+    return data.removeprefix(codecs.BOM_UTF8).lstrip()
 
 
-def _leaves(part: Any) -> Iterator[EmailMessage]:
-    """Body texts and attachments in order; of alternatives the plain text, else the HTML."""
+def _leaves(part: Any, container: str = "") -> Iterator[EmailMessage]:
+    """Body texts and attachments in order; of alternatives the plain text, else the HTML, without its pictures."""
     kind = part.get_content_type()
-    if kind in _SIGNATURES:
+    if kind in _SIGNATURES or _is_of_the_page(part, container):
         return
     if kind == "message/rfc822" or not part.is_multipart():
         yield part
         return
-    leaves = [leaf for child in part.get_payload() for leaf in _leaves(child)]
+    leaves = [leaf for child in part.get_payload() for leaf in _leaves(child, kind)]
     yield from _chosen(leaves) if kind == "multipart/alternative" else leaves
 
 
 def _chosen(leaves: list[EmailMessage]) -> list[EmailMessage]:
     """One form of the body, and whatever is not the body."""
-    is_plain = any(_is_body(leaf) and not _is_html(leaf) and _body(leaf).strip() for leaf in leaves)
+    bodies = [leaf for leaf in leaves if _is_body(leaf)]
+    plain = [word for leaf in bodies if not _is_html(leaf) for word in _body(leaf).split()]
+    is_plain = bool(plain) and not _is_stub(plain, [leaf for leaf in bodies if _is_html(leaf)])
     return [leaf for leaf in leaves if not _is_body(leaf) or _is_html(leaf) != is_plain]
+
+
+def _is_stub(plain: list[str], pages: list[EmailMessage]) -> bool:
+    """True for a short text beside HTML that says much more, or something else: `View this in your browser.`"""
+    if len(plain) > _STUB or not pages:
+        return False
+    words = [word for page in pages for word in _body(page).split()]
+    is_other = 2 * len(words) >= len(plain) and 2 * len(set(plain) & set(words)) < len(set(plain))
+    return is_other or len(words) > 2 * len(plain)
+
+
+def _is_of_the_page(leaf: EmailMessage, container: str) -> bool:
+    """True for a picture that the HTML shows in its place, a logo or a pixel that counts readers."""
+    is_picture = leaf.get_content_maintype() == "image" and leaf.get("Content-ID") is not None
+    return is_picture and (container == "multipart/related" or leaf.get_content_disposition() != "attachment")
 
 
 def _is_html(leaf: EmailMessage) -> bool:
@@ -140,8 +179,31 @@ def _is_body(leaf: EmailMessage) -> bool:
 
 
 def _body(leaf: EmailMessage) -> str:
-    text = _decoded(_bytes(leaf), str(leaf.get_content_charset() or ""))
-    return visible_text(text) if _is_html(leaf) else text
+    charset = str(leaf.get_content_charset() or "")
+    if _is_html(leaf):
+        return visible_text(_decoded(_bytes(leaf), charset) if charset else decoded_page(_bytes(leaf)))
+    text = _decoded(_bytes(leaf), charset)
+    return _unflowed(text, delsp=_parameter(leaf, "delsp") == "yes") if _parameter(leaf, "format") == "flowed" else text
+
+
+def _parameter(leaf: EmailMessage, name: str) -> str:
+    return str(leaf.get_param(name, "")).lower()
+
+
+def _unflowed(text: str, *, delsp: bool) -> str:
+    """The paragraphs of format=flowed (RFC 3676) on a line each; `delsp`: the space that ends a line is none."""
+    paragraphs: list[list[str]] = []
+    flowing = None
+    for line in text.splitlines():
+        words = line.lstrip(">")
+        quote = line[: len(line) - len(words)]
+        words = words.removeprefix(" ")
+        goes_on = words.endswith(" ") and words != _SIGNATURE
+        if flowing != quote or words in ("", _SIGNATURE):
+            paragraphs.append([f"{quote} " if quote else ""])
+        paragraphs[-1].append(words[:-1] if delsp and goes_on else words)
+        flowing = quote if goes_on else None
+    return "\n".join("".join(paragraph) for paragraph in paragraphs)
 
 
 def _bytes(leaf: EmailMessage) -> bytes:

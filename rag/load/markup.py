@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.load.dates import iso_date
 from rag.load.extract import Extract
-from rag.load.table import named_rows, table_text
+from rag.load.table import named_rows, row_line, table_text
 from rag.load.text import read_decoded
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ _ORG_BEGIN = re.compile(r"[ \t]*#\+(?:begin|end)_(\w+)", re.IGNORECASE)
 _ORG_ITEM = re.compile(r"([ \t]*)(?:[-+]|[ \t]\*|(\d+|[A-Za-z])[.)])[ \t]+(?:\[[ X-]\][ \t]+)?(.*)")
 _ORG_RULE = re.compile(r"\|[-+|]+")
 _ORG_DRAWER = re.compile(r"[ \t]*:[\w-]+:[ \t]*")
+_ORG_PROPERTY = re.compile(r"[ \t]*:([\w-]+)\+?:[ \t]+(.*)")
+_ORG_FOR_PROGRAMS = re.compile(
+    r"ID|CUSTOM_ID|CATEGORY|VISIBILITY|ORDERED|LOGGING|STYLE|COLUMNS|ATTACH\w*|DIR|COOKIE_DATA|header-args.*|UNNUMBERED"
+    r"|(?:EXPORT|ARCHIVE|ROAM|NOTER|DRILL|REPEAT|LAST)_\w+|\w+_ALL",
+    re.IGNORECASE,
+)
 _ORG_LINK = re.compile(r"\[\[([^][]+)\](?:\[([^][]+)\])?\]")
 _ORG_MARK = re.compile(r"(?<![^\s('\"{-])([*/_=~+])(\S|\S[^\n]{0,200}?\S)\1(?![^\s.,:!?;'\")}\[-])")
 _ORG_AS_IS = frozenset({"src", "example", "export", "verse", "comment"})
@@ -239,12 +245,13 @@ def _org_environment(lines: list[str], position: int, kind: str) -> tuple[int, s
 
 
 def _without_drawers(lines: list[str]) -> list[str]:
-    """The lines without what programs keep between :PROPERTIES: and :END:."""
+    """The lines without what stands between :LOGBOOK: and :END:, and with properties that people gave as one row."""
     kept, drawer = list[str](), list[str]()
     for line in lines:
         if not drawer and not _ORG_DRAWER.fullmatch(line):
             kept.append(line)
         elif drawer and line.strip().lower() == ":end:":
+            kept += ["", row, ""] if (row := _org_properties(drawer)) else []
             drawer = []
         elif _ORG_HEADING.fullmatch(line):  # it was none, or was never closed
             kept += [*drawer, line]
@@ -252,6 +259,15 @@ def _without_drawers(lines: list[str]) -> list[str]:
         else:
             drawer.append(line)
     return kept + drawer
+
+
+def _org_properties(drawer: list[str]) -> str:
+    """`OWNER: Kim; ROOM: 4.` of a drawer of properties, without those that are for programs."""
+    if drawer[0].strip().lower() != ":properties:":
+        return ""
+    found = [pair for line in drawer[1:] if (pair := _ORG_PROPERTY.fullmatch(line))]
+    given = [pair for pair in found if not _ORG_FOR_PROGRAMS.fullmatch(pair[1])]
+    return row_line([pair[1] for pair in given], [_org_words(pair[2]) for pair in given])
 
 
 def _org_table(lines: list[str], position: int) -> tuple[int, str]:

@@ -8,10 +8,12 @@ from typing import Any
 from rag.errors import LoadError
 from rag.load.data import json_value
 from rag.load.extract import Extract
+from rag.load.html import visible_text
 from rag.load.markdown import markdown_text
 from rag.load.text import decoded
 
 _COLOUR = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")  # what a terminal takes for colour
+_CLASS = re.compile(r"<[\w.]+ object(?: at 0x[0-9a-f]+)?>")  # the plain text beside HTML that was made by hand
 
 
 def read_ipynb(path: Path) -> Extract:
@@ -62,13 +64,21 @@ def _blocks(cell: dict[str, Any]) -> Iterator[str]:
 
 
 def _printed(output: dict[str, Any]) -> str:
-    """What a cell printed, and its value; the plain text of a picture only names its class."""
+    """What a cell printed, and its value."""
     if output.get("output_type") in ("error", "pyerr"):
         return ""
     data = output.get("data", output)
-    is_picture = isinstance(data, dict) and any(str(kind).startswith("image/") for kind in data)
-    plain = "" if is_picture or not isinstance(data, dict) else data.get("text/plain")
-    return _COLOUR.sub("", _text(output.get("text")) or _text(plain))
+    return _COLOUR.sub("", _text(output.get("text")) or (_shown(data) if isinstance(data, dict) else ""))
+
+
+def _shown(data: dict[str, Any]) -> str:
+    """The plain text of a value, else that of its other forms; of a picture it only names the class."""
+    plain = _text(data.get("text/plain"))
+    is_picture = any(str(kind).startswith("image/") for kind in data)
+    if plain.strip() and not is_picture and not _CLASS.fullmatch(plain.strip()):
+        return plain
+    rich = markdown_text(_text(data.get("text/markdown"))) or visible_text(_text(data.get("text/html")))
+    return rich or _text(data.get("text/latex"))
 
 
 def _text(lines: object) -> str:

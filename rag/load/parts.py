@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,9 @@ _DEEPEST = 3  # files inside one another: mail in an archive in an archive; a zi
 _MOST_PARTS = 1000  # of one file, all levels together: more belong in a folder, where each is a document of its own
 _MOST_BYTES = 500 * 2**20  # unpacked, all levels together: a bomb has more, and an honest file of 200 MiB seldom
 _MOST_TEXT = 40_000_000  # characters: of a file that says more nothing would be kept
-_NAMED = 5  # parts that a note names
+_LONGEST_NOTE = 200  # characters
+_LONGEST_NAME_IN_NOTE = 40
+_LONGEST_REASON = 100
 _LONGEST_NAME = 200  # characters
 _HEADING = re.compile(r"^(?=#{1,5} )", re.MULTILINE)
 
@@ -84,7 +87,7 @@ def read_parts(parts: Iterable[Part], read: Read, kind: str) -> Parts:
                 continue
             texts.append(f"# {name}\n\n{_deeper(extract.text)}")
             extracts.append(extract)
-            notes += [f"{name}: {note}" for note in extract.notes]
+            notes += [_cut(f"{_short_name(name)}: {note}", _LONGEST_NOTE) for note in extract.notes]
     if refused:
         notes.insert(0, _not_read(refused, kind))
     return Parts(tuple(texts), tuple(extracts), tuple(notes))
@@ -138,7 +141,23 @@ def _deeper(text: str | tuple[str, ...]) -> str:
 
 
 def _not_read(refused: Sequence[tuple[str, str]], kind: str) -> str:
-    named = ", ".join(f"{name} ({reason})" for name, reason in refused[:_NAMED])
-    more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    """How many parts were not read, and the first of them with the reason, as many as a note has room for."""
     were = f"{kind} was" if len(refused) == 1 else f"{kind}s were"
-    return f"{len(refused)} {were} not read: {named}{more}"
+    note = f"{len(refused)} {were} not read: "
+    named = [f"{_short_name(name)} ({_cut(reason, _LONGEST_REASON)})" for name, reason in refused]
+    ends = accumulate(len(words) + 2 for words in named)
+    most = _LONGEST_NOTE - len(note) - len(f" and {len(refused)} more")
+    shown = [words for words, end in zip(named, ends, strict=True) if end - 2 <= most]
+    more = f" and {len(refused) - len(shown)} more" if len(shown) < len(refused) else ""
+    return note + ", ".join(shown) + more
+
+
+def _short_name(name: str) -> str:
+    """A name with its end, which tells its kind."""
+    room = _LONGEST_NAME_IN_NOTE
+    return name if len(name) <= room else f"{name[: room - 13]}…{name[-12:]}"
+
+
+def _cut(words: str, most: int) -> str:
+    """The first words, as many as there is room for."""
+    return words if len(words) <= most else words[: most - 1].rsplit(" ", 1)[0].rstrip(" ,(") + "…"

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from rag.errors import LoadError
+from rag.load.alphabet import likely_encoding
 from rag.load.dates import date_line
 from rag.load.extract import Extract
 
@@ -17,10 +18,7 @@ _BOMS = (
 )
 _JUNK = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _JUNK_SHARE = 0.03  # of characters: compressed data read as text has about 0.11, texts with stray controls below 0.01
-_ACCENTS = 0.1  # of letters: French has about 0.05; Czech read as cp1252 has 0.15, Cyrillic nearly all
-_FEW_ACCENTS = 8  # a short text may have more
 _STRANGE = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as Python marks them
-_TORN_WORD = re.compile("[a-z][¡-¿×÷][a-z]")  # Polish read as cp1252: a sign in the middle of a word
 _TITLE = 120  # characters: a longer first line is a paragraph
 
 
@@ -94,23 +92,13 @@ def _unmarked_utf16(data: bytes) -> str | None:
 
 
 def _likely_encoding(data: bytes) -> str:
-    """cp1252 where that gives western words, else what charset-normalizer says.
+    """By the letters of the languages that are known, else what charset-normalizer says.
 
     charset-normalizer 3.5 took French in cp1252 for cp1250 and "naïve café" for cp1006.
     """
     from charset_normalizer import from_bytes
 
-    if _is_western(data[:100_000]):
-        return "cp1252"
+    if known := likely_encoding(data):
+        return known
     best = from_bytes(data).best()
     return best.encoding if best else "cp1252"
-
-
-def _is_western(data: bytes) -> bool:
-    try:
-        text = data.decode("cp1252")
-    except UnicodeDecodeError:
-        return False
-    letters = [letter for letter in text if letter.isalpha()]
-    accented = sum(1 for letter in letters if not letter.isascii())
-    return accented <= max(_FEW_ACCENTS, _ACCENTS * len(letters)) and not _TORN_WORD.search(text)

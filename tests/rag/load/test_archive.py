@@ -1,6 +1,7 @@
 """Archives read as one document."""
 
 import io
+import re
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -82,12 +83,23 @@ def test_what_a_program_adds_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_noted(tmp_path: Path) -> None:
-    """Up to five are named with the reason, the others counted."""
+    """As many as a note has room for are named with the reason, the others counted."""
     extract = read_packed(tmp_path, {"key.txt": "Mat.", "blank.txt": " "} | {f"{n}.exe": "MZ" for n in range(5)})
 
     (note,) = extract.notes
     assert note.startswith("6 members were not read: blank.txt (it holds no text), 0.exe (.exe is not a format")
-    assert note.endswith("and 1 more")
+    assert note.endswith("and 2 more")
+
+
+def test_a_note_is_never_longer_than_it_is_shown(tmp_path: Path) -> None:
+    """Its number comes first, and long names and reasons are shortened, so that what it counts is not cut off."""
+    folder, name = "Photographs of the whole week/", "of a very long name" * 9
+    extract = read_packed(tmp_path, {"a.txt": "Mat."} | {f"{folder}{number} {name}.exe": "MZ" for number in range(500)})
+
+    (note,) = extract.notes
+    assert note.startswith("500 members were not read: ")
+    assert re.search(r"name\.exe \(\.exe is not a format that is read\) and 498 more$", note)
+    assert len(note) <= 200
 
 
 @pytest.mark.parametrize("members", [{}, {"a.exe": "MZ"}])

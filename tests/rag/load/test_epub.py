@@ -1,7 +1,7 @@
 """E-books read chapter by chapter."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,21 +13,26 @@ from rag.load.extract import Extract
 CONTAINER = '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 METADATA = (
     "<dc:title>The  Key</dc:title><dc:language>en</dc:language>"
-    "<dc:creator>Ann Ó</dc:creator><dc:creator>Bob</dc:creator>"
     '<dc:date opf:event="conversion">2024-01-01</dc:date><dc:date>2023-06-16T09:00:00Z</dc:date>'
 )
 
 
-def read_book(folder: Path, chapters: Mapping[str, str | bytes], more: Mapping[str, str] | None = None) -> Extract:
+def read_book(
+    folder: Path,
+    chapters: Mapping[str, str | bytes],
+    more: Mapping[str, str] | None = None,
+    creators: Sequence[str] = ("Ann Ó", "Bob"),
+) -> Extract:
     """What a book of these chapters, by their addresses, says."""
     items = "".join(
         f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml" properties="{name.partition(".")[0]}"/>'
         for n, name in enumerate(chapters)
     )
     spine = "".join(f'<itemref idref="i{n}"/>' for n in range(len(chapters)))
+    people = "".join(f"<dc:creator>{name}</dc:creator>" for name in creators)
     package = (
         '<package xmlns="p" xmlns:dc="d" xmlns:opf="o">'
-        f"<metadata>{METADATA}</metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
+        f"<metadata>{METADATA}{people}</metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
     )
     with zipfile.ZipFile(folder / "a.epub", "w") as archive:
         archive.writestr("META-INF/container.xml", CONTAINER)
@@ -61,6 +66,13 @@ def test_the_package_gives_title_authors_date_and_language(tmp_path: Path) -> No
 
     assert (extract.title, extract.author, extract.date) == ("The Key", "Ann Ó, Bob", "2023-06-16")
     assert extract.language == "en"
+
+
+def test_an_unknown_author_is_nobody(tmp_path: Path) -> None:
+    """What programs write where they know no author is nobody's name."""
+    extract = read_book(tmp_path, {"a.xhtml": page("<p>x</p>")}, creators=["Unknown Author", "Unknown"])
+
+    assert extract.author is None
 
 
 def test_footnotes_are_read(tmp_path: Path) -> None:

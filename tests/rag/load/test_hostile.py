@@ -23,7 +23,7 @@ from tests.files import Trap, epub, odf, zipped
 SECRET = "SECRETPELICAN"
 SECONDS = 10.0
 OLD = {".doc", ".ppt"}  # read by another program, if that is there
-UNMADE = {".msg", ".xls", ".xlsb"}  # nothing here writes them; only noise is tried
+UNMADE = {".msg", ".xlsb"}  # nothing here writes them; only noise is tried
 
 Outcome = tuple[float, Loaded | LoadError]
 
@@ -310,6 +310,10 @@ def whole(suffix: str, folder: Path) -> bytes:
 
 
 WORDS = "Bees sleep\n\nBees sleep at night, all of them, and most of the day in winter.\n"
+SAVED = (
+    "MIME-Version: 1.0\nContent-Type: multipart/related; boundary=x\n\n--x\nContent-Type: text/html\n\n"
+    f"<p>{WORDS}</p>\n--x--\n"
+)
 TEXTS = {
     ".html": f"<html><body><h1>Bees</h1><p>{WORDS}</p></body></html>",
     ".htm": f"<p>{WORDS}</p>",
@@ -317,6 +321,8 @@ TEXTS = {
     ".csv": "name,age\nAnn,3\nBen,4\n",
     ".tsv": "name\tage\nAnn\t3\nBen\t4\n",
     ".eml": f"From: a@b.c\nSubject: Bees\n\n{WORDS}",
+    ".mht": SAVED,
+    ".mhtml": SAVED,
     ".json": json.dumps({"bees": [{"name": "Ann", "age": 3}]}),
     ".jsonl": '{"name": "Ann", "age": 3}\n{"name": "Ben", "age": 4}\n',
     ".ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": [WORDS]}], "metadata": {}, "nbformat": 4}),

@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import LoadError, UnsupportedFormatError
 from rag.load.extract import Extract
-from rag.load.mail import read_eml, read_msg
+from rag.load.mail import read_eml, read_mhtml, read_msg
 from rag.load.text import read_text
 
 Properties = Mapping[int, str | bytes | int]
@@ -66,6 +66,83 @@ def test_of_two_forms_the_plain_one_is_read(tmp_path: Path) -> None:
 
     assert "Plain words." in text
     assert "HTML words." not in text
+
+
+@pytest.mark.parametrize(
+    "plain", ["Your program shows no HTML. View this in your browser.", "The key is", "See https://x.org/1"]
+)
+def test_html_is_read_where_the_plain_text_is_a_stub(tmp_path: Path, plain: str) -> None:
+    """A short text that says much less than the HTML, or something else, is not the mail."""
+    mail = message(plain)
+    mail.add_alternative("<p>The key is</p><p>under the mat at the back door.</p>", subtype="html")
+
+    text = str(read_data(tmp_path, mail.as_bytes()).text)
+
+    assert text.endswith("The key is\n\nunder the mat at the back door.")
+
+
+def test_a_mail_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """What some programs write before the first header is no part of it."""
+    assert read_data(tmp_path, b"\xef\xbb\xbf" + HEAD + b"\nUnder the mat.").author == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("delsp", "text"),
+    [
+        ("", "It is under the mat.\n> Where\n> is it?\nNo more \n\nfrom Ann \n-- \nAnn"),
+        ("; DelSp=Yes", "It isunder the mat.\n> Where\n> is it?\nNo more\n\nfrom Ann\n-- \nAnn"),
+    ],
+)
+def test_flowed_paragraphs_are_one_line(tmp_path: Path, delsp: str, text: str) -> None:
+    """A line that ends with a space goes on (RFC 3676), but not into another quotation, nor into the signature."""
+    kind = f"Content-Type: text/plain; format=flowed{delsp}\n\n".encode()
+    body = b"It is \nunder the mat.\n>Where\n> is it?\nNo more \n\n from Ann \n-- \nAnn\n"
+
+    extract = read_data(tmp_path, HEAD + kind + body)
+
+    assert str(extract.text).partition("\n\n")[2] == text
+
+
+def test_pictures_of_a_page_are_no_attachments(tmp_path: Path) -> None:
+    """A logo that the HTML shows is not noted; a photograph that is attached is."""
+    mail = message()
+    mail.set_content('<p>Hello</p><img src="cid:logo">', subtype="html")
+    mail.add_related(b"\x89PNG", "image", "png", cid="<logo>", filename="logo.png")
+    mail.add_attachment(b"\xff\xd8", maintype="image", subtype="jpeg", filename="photo.jpg", cid="<photo>")
+
+    (note,) = read_data(tmp_path, mail.as_bytes()).notes
+
+    assert note.startswith("1 attachment was not read: photo.jpg")
+
+
+def test_pictures_of_a_page_are_no_attachments_in_outlook(tmp_path: Path) -> None:
+    """Outlook marks them with a flag."""
+    logo: Properties = {0x3707: "logo.png", 0x3701: b"\x89PNG", 0x3714: 4}
+    (tmp_path / "a.msg").write_bytes(outlook({0x0037: "Key", 0x1000: "Under the mat."}, [logo]))
+
+    assert read_msg(tmp_path / "a.msg", read).notes == ()
+
+
+def test_a_saved_web_page_is_read(tmp_path: Path) -> None:
+    """Its HTML is the text; title and address are those that the browser wrote."""
+    (tmp_path / "a.mhtml").write_bytes(
+        b"Subject: The key\nSnapshot-Content-Location: https://x.org/key\nMIME-Version: 1.0\n"
+        b'Content-Type: multipart/related; type="text/html"; boundary="b"\n\n--b\n'
+        b"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n"
+        b'<meta charset=3D"iso-8859-2"><p>Za=BF=F3=B3=E6</p>\n--b\nContent-Type: text/css\n\np {}\n--b--\n'
+    )
+
+    extract = read_mhtml(tmp_path / "a.mhtml")
+
+    assert (extract.text, extract.title, extract.source) == ("Zażółć", "The key", "https://x.org/key")
+
+
+def test_a_saved_web_page_without_a_page_is_refused(tmp_path: Path) -> None:
+    """A mail without HTML is no web page."""
+    (tmp_path / "a.mhtml").write_bytes(message().as_bytes())
+
+    with pytest.raises(LoadError, match="no saved web page"):
+        read_mhtml(tmp_path / "a.mhtml")
 
 
 @pytest.mark.parametrize("plain", [None, "  \n"])

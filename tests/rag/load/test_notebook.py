@@ -44,6 +44,25 @@ def test_pictures_and_errors_are_left_out(tmp_path: Path) -> None:
     assert read(tmp_path, {"cells": [code("plot()", picture, error)]}).text == "plot()"
 
 
+@pytest.mark.parametrize(
+    ("forms", "text"),
+    [
+        ({"text/html": "<table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td>2</td></tr></table>"}, "A: 1; B: 2."),
+        ({"text/html": ["<p>It ", "is</p>"], "text/plain": ["<IPython.core.display.HTML object>"]}, "It is"),
+        ({"text/markdown": "*here*", "text/html": "<p>no</p>"}, "here"),
+        ({"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "   Key\n0  mat"}, "   Key\n0  mat"),
+        ({"text/html": {}}, ""),
+    ],
+)
+def test_a_result_without_plain_text_is_read_in_its_other_forms(
+    tmp_path: Path, forms: dict[str, object], text: str
+) -> None:
+    """Markdown or HTML is read where plain text is missing or only names a class."""
+    cell = code("", {"output_type": "display_data", "data": forms})
+
+    assert read(tmp_path, {"cells": [cell]}).text == text
+
+
 def test_a_notebook_of_version_3_is_read(tmp_path: Path) -> None:
     """Cells in worksheets, code in `input`, headings as cells."""
     cells = [
