@@ -104,13 +104,14 @@ class Chatbot:
         return document
 
     def boxes(self, span: Span) -> tuple[Box, ...]:
-        """Where a span of a PDF stands on its pages, for a viewer to mark; the file is read anew for it.
+        """Where a span of a PDF stands on its pages, for a viewer to mark; these pages are read anew for it.
 
         None where the document is no PDF, or its file has gone or changed since. Raises LoadError where it cannot be
         read within the limits of an ingest.
         """
         path, sha256 = self._store.catalog.file(span.document_id) or (Path(), "")
-        if path.suffix.lower() != ".pdf" or not path.is_file():
+        document = self._store.catalog.document(span.document_id)
+        if document is None or path.suffix.lower() != ".pdf" or not path.is_file():
             return ()
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
@@ -118,7 +119,7 @@ class Chatbot:
         from rag.load.process import Loader
 
         with closing(Loader(self._settings)) as loader:
-            return loader.boxes(path, span.start, span.end)
+            return loader.boxes(path, document, span.start, span.end)
 
     def documents(self) -> tuple[str, ...]:
         """The id of every document, in order."""

@@ -1,19 +1,26 @@
 """A span of a PDF's text → the boxes on its pages where the words stand, so that a viewer can mark them."""
 
+import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import pairwise
 from pathlib import Path
 
 from rag.load.geometry import Place, Word
-from rag.load.layout import laid_out
+from rag.load.layout import laid_out, words_in_order
 from rag.load.normalise import join_pages
 from rag.load.ocr import Recognise
-from rag.load.pdf import read_pages
+from rag.load.pdf import read_pages, read_some
 from rag.schema import Box
 
 _MARKS = 12  # characters that may stand between two words that follow one another, such as `\n\n###### `
+_ROW = re.compile(r"[^\n:;]+: [^\n]*; [^\n]*\.$", re.MULTILINE)
+_MOST_ABOVE = 20  # pages of a table above the one that is asked for
+_MOST_MATCHED = 5000  # words of a page: finding the longest pieces in common is quadratic
+_TOKEN = re.compile(r"\w+")
 _GAP = 1.3  # ems: words further apart have boxes of their own, for what stands between them may be of another cell
 
 
@@ -33,7 +40,7 @@ class Places:
 
     text: str
     _placed: tuple[_Placed, ...]
-    _sizes: tuple[tuple[float, float], ...]
+    _sizes: Mapping[int, tuple[float, float]]  # of each page, the first being 1
 
     def boxes(self, start: int, end: int) -> tuple[Box, ...]:
         """One box for each line, in the order of the text, of the words that have characters in text[start:end].
@@ -47,12 +54,59 @@ class Places:
     def _box(self, run: Sequence[_Placed], start: int, end: int) -> Box:
         lefts, bottoms, rights, tops = zip(*(_cut(placed, start, end) for placed in run), strict=True)
         page = run[0].page
-        return Box(page, min(lefts), min(bottoms), max(rights), max(tops), *self._sizes[page - 1])
+        return Box(page, min(lefts), min(bottoms), max(rights), max(tops), *self._sizes[page])
 
 
-def boxes(path: Path, start: int, end: int, recognise: Recognise | None = None) -> tuple[Box, ...]:
-    """Where text[start:end] of the PDF's normalised text stands; for several spans of a file, take `places` once."""
-    return places(path, recognise).boxes(start, end)
+def boxes(
+    path: Path, text: str, page_starts: Sequence[int], start: int, end: int, recognise: Recognise | None = None
+) -> tuple[Box, ...]:
+    """Where text[start:end] stands, of a PDF with this normalised text; only the pages that it stands on are read.
+
+    And those above them while a table goes on, for the names of its columns. What is not found there has no box: a file
+    that has changed may have none.
+    """
+    if not page_starts:
+        return ()
+    first, last = bisect_right(page_starts, start) - 1, bisect_right(page_starts, end - 1) - 1
+    texts = [text[begin:finish] for begin, finish in pairwise([*page_starts, len(text)])]
+    numbers = [number for number in range(_top_of_table(texts, first), last + 1) if texts[number]]
+    pages = read_some(path, numbers, recognise)
+    ordered = words_in_order(pages, [texts[number] for number in numbers])
+    page_of = {id(word): number + 1 for number, page in zip(numbers, pages, strict=True) for word in page.words}
+    placed = [
+        _Placed(page_starts[number] + begin, page_starts[number] + finish, page_of[id(word)], word)
+        for number, words in zip(numbers, ordered, strict=True)
+        for begin, finish, word in _matched(texts[number], words)
+    ]
+    sizes = {number + 1: page.size for number, page in zip(numbers, pages, strict=True)}
+    return Places(text, tuple(placed), sizes).boxes(start, end)
+
+
+def _top_of_table(texts: Sequence[str], page: int) -> int:
+    """The page above from which on all pages begin with a row, for the names of the columns may stand there."""
+    first = page
+    while max(0, page - _MOST_ABOVE) < first and _ROW.match(texts[first]):
+        first -= 1
+    return first
+
+
+def _matched(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int, Word]]:
+    """As `_aligned`, but some words may not be in the text, and some of the text may not be among the words."""
+    found = list(_aligned(text, 0, words))
+    theirs = list(_TOKEN.finditer(text))
+    mine = [(number, token) for number, word in enumerate(words) for token in _TOKEN.finditer(word.text)]
+    if len(found) == len(words) or max(len(mine), len(theirs)) > _MOST_MATCHED:
+        yield from found
+        return
+    pieces = SequenceMatcher(None, [token[0] for _, token in mine], [token[0] for token in theirs], autojunk=False)
+    anchors = [(0, 0)]
+    for mine_at, theirs_at, length in pieces.get_matching_blocks():
+        if length:
+            number, token = mine[mine_at]
+            anchors.append((number, max(theirs[theirs_at].start() - token.start(), anchors[-1][1])))
+    for (first, start), (last, end) in pairwise([*anchors, (len(words), len(text))]):
+        for begin, finish, word in _aligned(text[start:end], 0, words[first:last]):
+            yield start + begin, start + finish, word
 
 
 def places(path: Path, recognise: Recognise | None = None) -> Places:
@@ -69,7 +123,7 @@ def places(path: Path, recognise: Recognise | None = None) -> Places:
         for start, (_, words) in zip(starts, layouts, strict=True)
         for begin, end, word in _aligned(text, start, words)
     ]
-    return Places(text, tuple(placed), tuple(page.size for page in pages))
+    return Places(text, tuple(placed), {number: page.size for number, page in enumerate(pages, 1)})
 
 
 def _aligned(text: str, at: int, words: Sequence[Word]) -> Iterator[tuple[int, int, Word]]:

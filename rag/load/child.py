@@ -56,7 +56,8 @@ def main() -> None:
 def _reply(request: dict[str, Any], megabytes: int) -> dict[str, Any]:
     try:
         if "start" in request:
-            found = boxes(Path(request["path"]), request["start"], request["end"], recogniser())
+            text, page_starts, start, end = (request[name] for name in ("text", "page_starts", "start", "end"))
+            found = boxes(Path(request["path"]), text, page_starts, start, end, recogniser())
             return {"boxes": [astuple(box) for box in found]}
         loaded = load(Path(request["path"]), request["document_id"])
         return {"document": asdict(loaded.document), "named": loaded.named, "notes": loaded.notes}

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 from statistics import mean
 
 from rag.load.geometry import Line, Rule, Word
@@ -88,7 +89,35 @@ def _ruled_table(words: Sequence[Word], rules: Sequence[Rule]) -> Table | None:
         return None
     grid = tuple(tuple(Cell(tuple(cells.get((row, column), ()))) for column in used) for row in filled)
     held = frozenset(word for inside in cells.values() for word in inside)
+    middle = (rows[filled[0]] + rows[filled[0] + 1]) / 2
+    grid = _with_names(grid, [_is_drawn(rules, columns[column], middle) for column in used])
     return Table(grid, held, tuple(columns[column] for column in used))
+
+
+def _is_drawn(rules: Sequence[Rule], column: float, height: float) -> bool:
+    return any(
+        not rule.across and abs(rule.left - column) <= 2 * _TOUCH and rule.bottom <= height <= rule.top
+        for rule in rules
+    )
+
+
+def _with_names(grid: tuple[tuple[Cell, ...], ...], drawn: Sequence[bool]) -> tuple[tuple[Cell, ...], ...]:
+    """The rows with the first two made one, where the first has names over several columns of the second.
+
+    `drawn` says of each column whether the first row is parted there from the column before.
+    """
+    starts = [at for at, is_drawn in enumerate(drawn) if is_drawn or at == 0]
+    if len(grid) < 3 or not 1 < len(starts) < len(drawn):
+        return grid
+    above: list[Cell] = []
+    for start, end in pairwise([*starts, len(drawn)]):
+        above += [Cell(tuple(word for cell in grid[0][start:end] for word in cell.words))] * (end - start)
+    names = tuple(Cell(over.words + under.words) for over, under in zip(above, grid[1], strict=True))
+    is_named = all(cell.words for at, cell in enumerate(grid[1]) if above.count(above[at]) > 1)
+    has_values_below = any(is_value(cell.text) for row in grid[2:] for cell in row)
+    has_values = any(is_value(cell.text) for cell in grid[1])
+    is_two_rows = is_named and has_values_below and not has_values and is_header([cell.text for cell in names])
+    return (names, *grid[2:]) if is_two_rows else grid
 
 
 def aligned_tables(parts: Iterable[Line | Table]) -> Iterator[Line | Table]:

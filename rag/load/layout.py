@@ -5,7 +5,7 @@ Rules on the geometry of lines, for documents made by word processors and typese
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise, takewhile, zip_longest
@@ -20,12 +20,21 @@ _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-z])[.)] ")
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|página|pagina|p\.)\W*\d{1,4}(?:\s*(?:of|von|sur|de|di|/)\s*\d{1,4})?\W*", re.IGNORECASE
 )
-_NUMBER_OF_PAGE = re.compile(r"^\d+\b|\b\d+$|(?<=page )\d+", re.IGNORECASE)  # first, last, or named
+_BARE_NUMBER = re.compile(r"\W*(\d{1,4})\W*")
+_NAMES = ("page ", "seite ", "p. ")
+_NAMED_NUMBER = re.compile("|".join(rf"(?<=\b{re.escape(name)})\d{{1,4}}\b" for name in _NAMES), re.IGNORECASE)
+_PARTED_NUMBER = re.compile(r"^\d{1,4}(?= [|•·–—])|(?<=[|•·–—] )\d{1,4}$")
+_OUTER_NUMBER = re.compile(r"^\d{1,4}\b|\b\d{1,4}$")
+_MOST_BEFORE = 30  # pages without a number, or numbered apart, that may come before page 1
+_PART = re.compile(r"\w+")
 _MARGIN = 0.2  # of the page's height, above and below: where running heads and feet stand
 _MARGIN_LINES = 2  # the first and last lines of a page that may be running ones
 _HEADING_SIZE = 1.12  # times the size of the running text
 _LONGEST_HEADING = 160  # characters
 _NEAR = 6  # lines before and after that tell where the column ends
+
+
+_Key = tuple[float, str, int | None]  # font size, words, and how much larger than the page's index is a \0 in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +64,36 @@ def laid_out(pages: Sequence[Page]) -> list[tuple[str, tuple[Word, ...]]]:
     A page ends with a line end unless its last paragraph goes on on the next page. Between the words stand spaces and
     the marks of headings, items and cells; a hyphen at a line's end may be gone.
     """
-    margins = [_margin_lines(page) for page in pages]
-    running = _running_lines(margins)
-    layouts = [
-        list(aligned_tables(_parts(page, frozenset(line for line in margin if _is_running(line, running)))))
-        for page, margin in zip(pages, margins, strict=True)
-    ]
+    found = _running_lines(pages)
+    layouts = _layouts(pages, [frozenset(lines) for lines in found])
     style = _style([part for parts in layouts for part in parts if isinstance(part, Line)])
     blocks = [list(_blocks(parts, style)) for parts in _with_headers(layouts)]
+    _keep_once(found, blocks, [page.height for page in pages])
     after: Block | None = None
     pages_back = []
     for page in reversed(blocks):
-        pages_back.append((_page_text(page, after), tuple(word for block in page for word in block.words)))
+        pages_back.append((_page_text(page, after), _words(page)))
         after = page[0] if page else after
     return pages_back[::-1]
+
+
+def words_in_order(pages: Sequence[Page], texts: Sequence[str]) -> list[tuple[Word, ...]]:
+    """The words of some pages of a document in the order of their known texts, and perhaps running ones among them."""
+    strange = [
+        frozenset(line for line in _margin_lines(page) if not all(part in text for part in _PART.findall(line.text)))
+        for page, text in zip(pages, texts, strict=True)
+    ]
+    layouts = _layouts(pages, strange)
+    style = _style([part for parts in layouts for part in parts if isinstance(part, Line)])
+    return [_words(_blocks(parts, style)) for parts in _with_headers(layouts)]
+
+
+def _layouts(pages: Sequence[Page], running: Sequence[frozenset[Line]]) -> list[list[Line | Table]]:
+    return [list(aligned_tables(_parts(page, left_out))) for page, left_out in zip(pages, running, strict=True)]
+
+
+def _words(blocks: Iterable[Block]) -> tuple[Word, ...]:
+    return tuple(word for block in blocks for word in block.words)
 
 
 def _page_text(blocks: Sequence[Block], after: Block | None) -> str:
@@ -93,15 +118,99 @@ def _parts(page: Page, running: frozenset[Line]) -> Iterator[Line | Table]:
             yield table
 
 
-def _running_lines(margins: Sequence[frozenset[Line]]) -> frozenset[str]:
-    """The lines that stand in the margin of most pages, or of most odd or even ones, whatever their numbers."""
-    counts = Counter(text for margin in margins for text in {_without_number(line) for line in margin})
-    least = max(2, 0.4 * len(margins))
-    return frozenset(text for text, count in counts.items() if count >= least)
+def _running_lines(pages: Sequence[Page]) -> list[dict[Line, _Key | None]]:
+    """The running heads and feet of each page with what they share with those of other pages; None: a page number."""
+    body = _body_size(pages)
+    margins = [{line: list(_keys(line, at, body)) for line in _margin_lines(page)} for at, page in enumerate(pages)]
+    counts = Counter(key for margin in margins for key in {key for keys in margin.values() for key in keys})
+    running = {key for key, count in counts.items() if count >= _least(key, body, len(pages))}
+    found: list[dict[Line, _Key | None]] = [{} for _ in pages]
+    for margin, lines_here in zip(margins, found, strict=True):
+        for line, keys in margin.items():
+            key = next((key for key in keys if key in running), None)
+            if _PAGE_NUMBER.fullmatch(line.text) or (key and _is_number_alone(key)):
+                lines_here[line] = None
+            elif key:
+                lines_here[line] = key
+    return found
 
 
-def _is_running(line: Line, running: frozenset[str]) -> bool:
-    return _without_number(line) in running or bool(_PAGE_NUMBER.fullmatch(line.text))
+def _body_size(pages: Sequence[Page]) -> float:
+    sizes: Counter[float] = Counter()
+    for page in pages:
+        for word in page.words:
+            sizes[word.size] += len(word.text)
+    return sizes.most_common(1)[0][0] if sizes else 1.0
+
+
+def _keys(line: Line, page: int, body: float) -> Iterator[_Key]:
+    """What is the same in a line on other pages: its words; or those without a number that counts the pages."""
+    yield line.size, line.text, None
+    if line.size < _HEADING_SIZE * body:
+        for start, end in _numbers(line, page, body):
+            offset = int(line.text[start:end]) - page
+            yield line.size, f"{line.text[:start]}\0{line.text[end:]}", offset
+
+
+def _numbers(line: Line, page: int, body: float) -> Iterator[tuple[int, int]]:
+    """Where in a line its page's number may stand.
+
+    Alone; named as one; parted from the words; or in small print, but then near to the count of pages: an invoice has
+    a number of its own beside its name, which may be one more on each page.
+    """
+    if bare := _BARE_NUMBER.fullmatch(line.text):
+        yield bare.span(1)
+    elif not line.ends_sentence:
+        ends = {line.fragments[0].text, line.fragments[-1].text} if len(line.fragments) > 1 else set()
+        for number in _OUTER_NUMBER.finditer(line.text):
+            is_small = line.size < 0.95 * body and abs(int(number[0]) - page) <= _MOST_BEFORE
+            if is_small or number[0] in ends:
+                yield number.span()
+        for pattern in (_NAMED_NUMBER, _PARTED_NUMBER):
+            yield from (number.span() for number in pattern.finditer(line.text))
+
+
+def _least(key: _Key, body: float, pages: int) -> float:
+    """On how many pages a line must stand to be a running one: most, or most odd or even ones of a longer document."""
+    size, text, offset = key
+    if size >= _HEADING_SIZE * body:  # slides of one title
+        return max(3, 0.8 * pages)
+    is_plain = offset is None or _is_number_alone(key) or text.casefold().partition("\0")[0].endswith(_NAMES)
+    return max(2 if is_plain else 3, (0.4 if pages > 5 else 0.6) * pages)
+
+
+def _is_number_alone(key: _Key) -> bool:
+    _, text, offset = key
+    return offset is not None and not re.search(r"\w", text)
+
+
+def _keep_once(
+    running: Sequence[Mapping[Line, _Key | None]], blocks: Sequence[list[Block]], heights: Sequence[float]
+) -> None:
+    """Put each running line back on the first page with a place for it, unless its words stand elsewhere.
+
+    The place of a head is the first between two paragraphs, of a foot the last: no sentence is cut that goes on on the
+    next page.
+    """
+    said = "\n".join(block.text for page in blocks for block in page).casefold()
+    done: set[_Key] = set()
+    above: Block | None = None
+    for found, page, height in zip(running, blocks, heights, strict=True):
+        free = [at for at, before in enumerate((above, *page)) if before is None or not before.open]
+        above = page[-1] if page else above
+        if not free:
+            continue
+        placed = frozenset(_words(page))  # what looks like a head may be the first row of a table
+        heads: list[Block] = []
+        feet: list[Block] = []
+        for line, key in sorted(found.items(), key=lambda item: -item[0].baseline):
+            if key is None or key in done:
+                continue
+            done.add(key)
+            if line.text.casefold() not in said and line.words[0] not in placed:
+                said += "\n" + line.text.casefold()
+                (heads if line.baseline > height / 2 else feet).append(Block("prose", line.text, line.words))
+        page[:] = [*page[: free[0]], *heads, *page[free[0] : free[-1]], *feet, *page[free[-1] :]]
 
 
 def _margin_lines(page: Page) -> frozenset[Line]:
@@ -109,11 +218,6 @@ def _margin_lines(page: Page) -> frozenset[Line]:
     low = [line for line in found[:_MARGIN_LINES] if line.baseline < _MARGIN * page.height]
     high = [line for line in found[-_MARGIN_LINES:] if line.baseline > (1 - _MARGIN) * page.height]
     return frozenset(low + high)
-
-
-def _without_number(line: Line) -> str:
-    """The words without the page's number, and their size: a first page has its title in large under it in small."""
-    return f"{line.size} " + _NUMBER_OF_PAGE.sub("0", line.text)
 
 
 def _style(found: Sequence[Line]) -> Style:

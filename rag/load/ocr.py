@@ -1,7 +1,9 @@
 """Pictures of pages → words with their places, by the program tesseract where it is installed (`rag[ocr]`)."""
 
+import errno
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from statistics import median
@@ -31,7 +33,7 @@ def recognise(image: "Image", language: str = "eng") -> list[Word]:
     """The words in the order in which they are read, in points from the lower left corner.
 
     `language` names what tesseract has installed, such as `eng+deu`. Runs the program, which works in temporary files;
-    a page that takes it two minutes has no words. Raises LoadError where it fails.
+    a page that takes it two minutes has no words. Raises LoadError where it fails, and MemoryError.
     """
     import lxml.html  # type: ignore[import-untyped]  # lxml 6.1 carries no types
     import pytesseract
@@ -39,11 +41,15 @@ def recognise(image: "Image", language: str = "eng") -> list[Word]:
     try:
         page = pytesseract.image_to_pdf_or_hocr(image, lang=language, extension="hocr", timeout=_LONGEST)
     except pytesseract.TesseractError as error:
-        raise LoadError(
-            f"tesseract failed ({error.message[:200]}); check that it has the language {language}"
-        ) from error
-    except RuntimeError:  # it took too long
+        raise LoadError(_failure(error.status, error.message, language)) from error
+    except RuntimeError as error:
+        if "timeout" not in str(error):  # Python's word for a lack of memory: can't start new thread
+            raise MemoryError from error
         return []
+    except OSError as error:
+        raise (
+            MemoryError if error.errno == errno.ENOMEM else LoadError(f"tesseract cannot be run ({error})")
+        ) from error
     lines = lxml.html.document_fromstring(page).xpath("//*[*[@class='ocrx_word']]")
     sizes = [_number("x_size", line) for line in lines]
     usual = median(sizes) if sizes else 0.0
@@ -53,6 +59,16 @@ def recognise(image: "Image", language: str = "eng") -> list[Word]:
         for line, size in zip(lines, sizes, strict=True)
         for word in _words(line, usual if abs(size - usual) <= _SAME_SIZE * usual else size, points, image.height)
     ]
+
+
+def _failure(status: int, said: str, language: str) -> str:
+    """Why tesseract failed; what it says may be no more than how far it had come."""
+    if status < 0:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        return f"tesseract was ended by {name} on a page; it may need more time or memory"
+    if "traineddata" in said or "language" in said:
+        return f"tesseract failed ({said[:200]}); install its language {language}"
+    return f"tesseract failed with status {status} ({said[:200]})"
 
 
 def _words(line: Any, size: float, points: float, height: int) -> Iterator[Word]:

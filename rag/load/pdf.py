@@ -6,7 +6,7 @@ import threading
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -32,6 +32,8 @@ _SPELLED = str.maketrans({**_LIGATURES, **dict.fromkeys(_HYPHENS, "-"), "\0": No
 _BOLD = re.compile(rb"bold|black|heavy|cmbx|-demi|-medi", re.IGNORECASE)
 _THIN = 3.0  # points: a shape no thicker than this is a line
 _ROW = 6.0  # points: a field's value stands at most so much higher or lower than the field's name
+_SLANT = 0.27  # 15 degrees: a page may lie askew on the scanner
+_STAMP = 1.5  # times the size of the page's words: larger ones that are slanted are a watermark, others name columns
 _MOST_PATHS = 3000  # drawn shapes: a page with more holds a drawing, not tables
 _MOST_SEGMENTS = 1000  # of one shape: likewise
 _MOST_PAGES = 50_000
@@ -84,6 +86,7 @@ class _Drawn:
     place: Place
     size: float
     bold: bool
+    slanted: bool
 
 
 def read_pdf(path: Path, recognise: Recognise | None = None) -> Extract:
@@ -109,11 +112,26 @@ def read_pdf(path: Path, recognise: Recognise | None = None) -> Extract:
 
 def read_pages(path: Path, recognise: Recognise | None = None) -> Scan:
     """The words of each page with their places, before they are laid out."""
+    with _opened(path) as document:
+        return _scan(document, recognise)
+
+
+def read_some(path: Path, numbers: Sequence[int], recognise: Recognise | None = None) -> list[Page]:
+    """The pages with these numbers, the first being 0, as `read_pages` has them; no other is looked at."""
+    with _opened(path) as document:
+        return [_sheet(document, number, recognise).page for number in numbers]
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[PdfDocument]":
     import pypdfium2
+    from pypdfium2 import raw
 
     try:
         with _LOCK, pypdfium2.PdfDocument(path) as document:
-            return _scan(document, recognise)
+            if document.get_formtype() == raw.FORMTYPE_ACRO_FORM:
+                document.init_forms()  # draws the values of fields that the file does not draw
+            yield document
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise LoadError("it is locked with a password; save it without one") from error
@@ -121,10 +139,6 @@ def read_pages(path: Path, recognise: Recognise | None = None) -> Scan:
 
 
 def _scan(document: "PdfDocument", recognise: Recognise | None) -> Scan:
-    from pypdfium2 import raw
-
-    if document.get_formtype() == raw.FORMTYPE_ACRO_FORM:
-        document.init_forms()  # draws the values of fields that the file does not draw
     if len(document) > _MOST_PAGES:
         raise LoadError(f"it has {len(document):,} pages and at most {_MOST_PAGES:,} are read; split it")
     sheets, words = [], 0
@@ -298,6 +312,7 @@ class _Style:
     quarters: int
     size: float
     bold: bool
+    slanted: bool  # runs neither across the page nor up or down it
 
 
 class _Letters:
@@ -343,7 +358,7 @@ class _Letters:
         if runs_left(text):
             place = _around(place, self._loose_box(first))
         style = self._style(first)
-        return _Drawn(text, style.quarters, (x, y), place, style.size, style.bold)
+        return _Drawn(text, style.quarters, (x, y), place, style.size, style.bold, style.slanted)
 
     def _loose_box(self, at: int) -> Place:
         box = self.box
@@ -364,7 +379,8 @@ class _Letters:
         quarters = (0 if matrix.a >= 0 else 2) if is_across else (1 if matrix.b > 0 else 3)
         scale = abs(matrix.d if is_across else matrix.c) or 1.0
         size = round(self.raw.FPDFText_GetFontSize(self.textpage, at) * scale, 1) or 1.0
-        return _Style(quarters, size, bool(_BOLD.search(font.value)))
+        slant = abs(matrix.b / matrix.a if is_across else matrix.a / matrix.b) if matrix.a or matrix.b else 0.0
+        return _Style(quarters, size, bool(_BOLD.search(font.value)), slant > _SLANT)
 
 
 def _around(one: Place, other: Place) -> Place:
@@ -379,7 +395,7 @@ def _upright(page: "PdfPage", drawn: Sequence[_Drawn]) -> Page:
     """
     left, bottom, right, top = page.get_bbox()
     size = (right - left, top - bottom)
-    quarters = _direction(drawn)
+    quarters, usual = _direction(drawn), _usual_size(drawn)
     width, height = read = size[:: -1 if quarters % 2 else 1]
     turns = page.get_rotation() // 90 - quarters  # from how it is read to how it is shown
 
@@ -390,7 +406,8 @@ def _upright(page: "PdfPage", drawn: Sequence[_Drawn]) -> Page:
     for word in drawn:
         edges = held(word.place)
         is_shown = edges[0] < width and edges[1] < height and edges[2] > 0 and edges[3] > 0
-        if is_shown and (word.quarters - quarters) % 2 == 0:
+        is_stamp = word.slanted and word.size > _STAMP * usual
+        if is_shown and not is_stamp and (word.quarters - quarters) % 2 == 0:
             baseline = held((*word.origin, *word.origin))[1]
             low, high = height_of(baseline, word.size)
             place = turned((edges[0], low, edges[2], high), turns, read)
@@ -407,6 +424,13 @@ def _direction(drawn: Sequence[_Drawn]) -> int:
     for word in drawn:
         letters[word.quarters] += len(word.text)
     return letters.most_common(1)[0][0]
+
+
+def _usual_size(drawn: Sequence[_Drawn]) -> float:
+    sizes: Counter[float] = Counter()
+    for word in drawn:
+        sizes[word.size] += len(word.text)
+    return sizes.most_common(1)[0][0]
 
 
 def _rules(page: "PdfPage") -> Iterator[Place]:

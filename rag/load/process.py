@@ -100,9 +100,10 @@ class Loader:
         document = SourceDocument(**facts | {"page_starts": tuple(facts["page_starts"])})
         return Loaded(document, reply["named"], tuple(reply["notes"]))
 
-    def boxes(self, path: Path, start: int, end: int) -> tuple[Box, ...]:
+    def boxes(self, path: Path, document: SourceDocument, start: int, end: int) -> tuple[Box, ...]:
         """As `rag.load.boxes.boxes`; LoadError as for `load`."""
-        return tuple(Box(*box) for box in self._ask(path, start=start, end=end)["boxes"])
+        about = {"text": document.text, "page_starts": document.page_starts}
+        return tuple(Box(*box) for box in self._ask(path, start=start, end=end, **about)["boxes"])
 
     def close(self) -> None:
         """End the process, and delete what it may have left."""

@@ -64,12 +64,21 @@ STORIES: dict[str, tuple[int, list[Callable[[], Flowable]]]] = {
 }
 
 
+def decorate(canvas: Canvas, template: BaseDocTemplate) -> None:
+    """Draw a running head and foot."""
+    canvas.drawString(72, A4[1] - 50, "The harbour tunnel and forty thousand cars")
+    canvas.drawString(72, 40, "Counted by the ferries")
+    canvas.drawRightString(A4[0] - 72, 40, str(template.page))
+
+
 def typeset(folder: Path, story: Sequence[Flowable], columns: int) -> Path:
     """The story as a PDF."""
     width = (A4[0] - 144) / columns
     frames = [Frame(72 + at * width, 72, width - 12, A4[1] - 144) for at in range(columns)]
     path = folder / "made.pdf"
-    BaseDocTemplate(str(path), pagesize=A4, pageTemplates=[PageTemplate("all", frames)]).build(list(story))
+    BaseDocTemplate(str(path), pagesize=A4, pageTemplates=[PageTemplate("all", frames, onPage=decorate)]).build(
+        list(story)
+    )
     return path
 
 
@@ -112,6 +121,62 @@ def test_boxes_hold_the_words_of_the_span(tmp_path: Path, name: str) -> None:
         assert letters("".join(inside(path, found.boxes(start, end)))) == letters(found.text[start:end])
 
 
+@pytest.mark.parametrize("name", STORIES)
+def test_boxes_of_some_pages_are_those_of_the_whole(tmp_path: Path, name: str) -> None:
+    """Reading only the pages of a span finds the same boxes, though running heads and sizes are those of all pages."""
+    columns, story = STORIES[name]
+    path = typeset(tmp_path, [make() for make in story * 2], columns)
+    pages = read_pdf(path).text
+    assert isinstance(pages, tuple)
+    text, starts = join_pages(pages)
+    found = places(path)
+    chosen = random.Random(name)
+
+    for _ in range(20):
+        start = chosen.randrange(len(text) - 1)
+        end = min(start + chosen.randrange(1, 300), len(text))
+
+        assert boxes(path, text, starts, start, end) == found.boxes(start, end)
+
+
+def test_only_the_pages_of_the_span_are_recognised(tmp_path: Path) -> None:
+    """Of a scan of three pages one is read again for a span on it."""
+    seen: list[Image.Image] = []
+
+    def recognise(image: Image.Image) -> list[Word]:
+        seen.append(image)
+        return [Word("Words", 100, 140, 400, 10, False, (100, 398, 140, 408))]
+
+    def draw(canvas: Canvas) -> None:
+        for _ in range(3):
+            canvas.drawInlineImage(Image.new("L", (9, 9)), 72, 72, 200, 200)
+            canvas.showPage()
+
+    path = drawn(tmp_path, draw)
+
+    (box,) = boxes(path, "Words\n\nWords\n\nWords", (0, 7, 14), 7, 12, recognise)
+
+    assert (box.page, box.left, box.right) == (2, 100, 140)
+    assert len(seen) == 1
+
+
+def test_words_are_found_beside_others_that_are_not(tmp_path: Path) -> None:
+    """A page that is read with words too many and too few still has those of the text in their places."""
+    lines = ["A head", *[f"Car {number} went under the harbour" for number in range(20)], "A foot"]
+
+    def draw(canvas: Canvas) -> None:
+        for row, line in enumerate(lines):
+            canvas.drawString(72, 700 - 14 * row, line)
+
+    path = drawn(tmp_path, draw)
+    text = "What nobody drew here, and much more of it. " + " ".join(
+        [*lines[1:9], "Lost words of a stamp", *lines[12:]]
+    )
+    start = text.index("Car 15")
+
+    assert [letters(part) for part in inside(path, boxes(path, text, (0,), start, start + 6))] == ["Car15"]
+
+
 def test_the_text_is_the_document(tmp_path: Path) -> None:
     """Spans of the index are spans of the text that places are given for."""
     path = typeset(tmp_path, [Paragraph(prose(at), BODY) for at in range(30)], 2)
@@ -130,7 +195,7 @@ def test_a_repeated_line_is_marked_where_it_is_cited(tmp_path: Path) -> None:
 
     path = drawn(tmp_path, draw)
 
-    (first,), (second,) = boxes(path, 0, 11), boxes(path, 13, 24)
+    (first,), (second,) = places(path).boxes(0, 11), places(path).boxes(13, 24)
 
     assert first.bottom < 600 < first.top
     assert second.bottom < 500 < second.top
@@ -147,7 +212,7 @@ def test_a_divided_word_has_two_boxes(tmp_path: Path) -> None:
     text = places(path).text
     start = text.index("government")
 
-    assert [letters(part) for part in inside(path, boxes(path, start, start + 10))] == ["govern", "ment"]
+    assert [letters(part) for part in inside(path, places(path).boxes(start, start + 10))] == ["govern", "ment"]
 
 
 def test_the_box_of_a_row_has_the_header_of_the_page_before(tmp_path: Path) -> None:
@@ -174,7 +239,7 @@ def test_boxes_are_where_a_turned_and_cut_page_shows_the_words(tmp_path: Path) -
 
     path = drawn(tmp_path, draw)
 
-    (box,) = boxes(path, 0, 6)
+    (box,) = places(path).boxes(0, 6)
 
     with pypdfium2.PdfDocument(path) as document:
         shown = document[0].render(grayscale=True).to_pil().point(lambda grey: 255 - grey)
@@ -189,6 +254,6 @@ def test_part_of_a_line_without_spaces_has_its_part_of_the_line(tmp_path: Path) 
     page = [Word("隧道关闭之前每天", 100, 180, 400, 10, False, (100, 398, 180, 408))]
     path = drawn(tmp_path, lambda canvas: canvas.drawInlineImage(Image.new("L", (9, 9)), 72, 72, 200, 200))
 
-    (box,) = boxes(path, 2, 4, lambda image: page)
+    (box,) = places(path, lambda image: page).boxes(2, 4)
 
     assert (box.left, box.right) == (120, 140)

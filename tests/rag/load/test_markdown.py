@@ -62,3 +62,13 @@ def test_small_marks(tmp_path: Path, source: str, text: str) -> None:
     (tmp_path / "a.md").write_text(source, encoding="utf-8")
 
     assert read_markdown(tmp_path / "a.md").text == text
+
+
+@pytest.mark.parametrize(
+    "block", ["<details>\n\n{}\n\n</details>", '<div align="center">\n\n{}\n\n</div>', "<?php ?>\n\n{}"]
+)
+def test_html_around_markdown_takes_nothing_away(tmp_path: Path, block: str) -> None:
+    """Markdown between the start and the end of an HTML element is read."""
+    (tmp_path / "a.md").write_text(block.format("Words **within**"), encoding="utf-8")
+
+    assert read_markdown(tmp_path / "a.md").text == "Words within"

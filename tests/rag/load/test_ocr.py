@@ -1,5 +1,7 @@
 """Pictures of pages, read by tesseract where it is installed."""
 
+import re
+import sys
 from pathlib import Path
 
 import pypdfium2
@@ -57,6 +59,43 @@ def test_a_language_that_is_not_installed_is_told() -> None:
     """A failure of tesseract is a LoadError that names the language."""
     with pytest.raises(LoadError, match="language xyz"):
         ocr.recognise(Image.new("L", (90, 90)), "xyz")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for tesseract")
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo Estimating resolution as 300 >&2; kill -KILL $$", "tesseract was ended by SIGKILL on a page"),
+        ("echo Image too small >&2; exit 3", "tesseract failed with status 3 (Image too small)"),
+    ],
+)
+def test_a_failure_of_tesseract_is_told_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, told: str
+) -> None:
+    """What ended it is named, and its language only where it complains of that."""
+    pytesseract = pytest.importorskip("pytesseract")
+    program = tmp_path / "tesseract"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(pytesseract.pytesseract, "tesseract_cmd", str(program))
+
+    with pytest.raises(LoadError, match=re.escape(told)) as failure:
+        ocr.recognise(Image.new("L", (90, 90)))
+
+    assert "language" not in str(failure.value)
+
+
+def test_a_lack_of_memory_is_no_page_without_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started to watch tesseract, whoever limits the memory hears of it."""
+    pytesseract = pytest.importorskip("pytesseract")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pytesseract, "image_to_pdf_or_hocr", fail)
+
+    with pytest.raises(MemoryError):
+        ocr.recognise(Image.new("L", (90, 90)))
 
 
 def test_a_scan_is_told_where_nothing_reads_it(tmp_path: Path) -> None:

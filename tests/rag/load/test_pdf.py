@@ -106,6 +106,83 @@ def test_running_heads_and_page_numbers_are_left_out(tmp_path: Path) -> None:
     assert not any("Gazette" in page for page in pages[1:])
 
 
+def paged(folder: Path, pages: Sequence[Sequence[tuple[float, float, str]]]) -> Path:
+    """A PDF with these lines on its pages: font size, baseline, words."""
+
+    def draw(canvas: Canvas) -> None:
+        for at, lines in enumerate(pages):
+            if at:
+                canvas.showPage()
+            for size, baseline, line in lines:
+                canvas.setFont("Helvetica", size)
+                canvas.drawString(72, baseline, line)
+
+    return drawn(folder, draw)
+
+
+def test_a_running_head_is_kept_once(tmp_path: Path) -> None:
+    """What stands on every page and nowhere else is said on the first one: a letterhead may name a contract."""
+    pages = texts(
+        paged(
+            tmp_path,
+            [[(12, 800, "Harbour Ltd, contract 2023-17"), (12, 500, f"Page of {it}.")] for it in ("cars", "ships")],
+        )
+    )
+
+    assert pages == ("Harbour Ltd, contract 2023-17\n\nPage of cars.\n", "Page of ships.\n")
+
+
+def test_a_running_line_is_not_kept_within_a_sentence(tmp_path: Path) -> None:
+    """A head or a foot that is kept stands between paragraphs, not where a sentence goes on on the next page."""
+    long_sentence = " and ".join(f"car {number} of the forty thousand" for number in range(300))
+    story = [Paragraph(long_sentence, BODY), Paragraph("The end.", BODY)]
+
+    text, _ = join_pages(texts(typeset(tmp_path, story, head="The Gazette")))
+
+    assert text == f"The Gazette\n\n{long_sentence}\n\nThe end."
+
+
+@pytest.mark.parametrize(
+    ("size", "name"), [(12, "Invoice {}"), (20, "Results {}"), (12, "Number {}"), (9, "Reference {}")]
+)
+def test_numbers_that_do_not_count_pages_are_kept(tmp_path: Path, size: float, name: str) -> None:
+    """Lines that differ in a number alone are no running heads where that is the number of an invoice or a year."""
+    heads = [name.format(2021 + number) for number in range(5)]
+    pages = [
+        [(size, 800, head), (12, 500, f"Thank you for order {7 * at}, which we had of you")]
+        for at, head in enumerate(heads)
+    ]
+
+    found = texts(paged(tmp_path, pages))
+
+    assert [page.lstrip("# ").partition("\n")[0] for page in found] == heads
+
+
+def test_the_foot_of_two_pages_may_name_their_numbers(tmp_path: Path) -> None:
+    """On two pages a foot is a running one where it says that its number is the page's."""
+    pages = [
+        [(12, 500, f"About {word}."), (12, 40, f"Offer 12, page {number} of 2")]
+        for number, word in ((1, "cars"), (2, "ships"))
+    ]
+
+    assert texts(paged(tmp_path, pages)) == ("About cars.\n\nOffer 12, page 1 of 2\n", "About ships.\n")
+
+
+@pytest.mark.parametrize("foot", ["{}", "- {} -", "page {}", "{} | The Gazette", "Seite {} der Zeitung"])
+def test_numbers_that_count_pages_are_left_out(tmp_path: Path, foot: str) -> None:
+    """A page's number goes, alone or named or parted from the words beside it, from whichever page the count begins."""
+    words = "cars ships trains bicycles".split()
+
+    found = texts(
+        paged(
+            tmp_path,
+            [[(12, 500, f"A page about {word}."), (12, 40, foot.format(117 + at))] for at, word in enumerate(words)],
+        )
+    )
+
+    assert [page.strip() for page in found[1:]] == [f"A page about {word}." for word in words[1:]]
+
+
 def test_a_sentence_goes_on_over_the_page_break(tmp_path: Path) -> None:
     """The end of a page in the middle of a paragraph is no end of a paragraph, and every page starts exactly."""
     long_sentence = " and ".join(f"car {number} of the forty thousand" for number in range(300))
@@ -134,6 +211,29 @@ def test_a_ruled_table_gives_a_line_a_row(tmp_path: Path) -> None:
     assert [
         f"Year: Y{at}; What was agreed: Agreement {at} on the passage of ships and cars." in lines for at in range(60)
     ] == [True] * 60
+
+
+def test_a_name_over_several_columns_is_part_of_theirs(tmp_path: Path) -> None:
+    """A header of two rows, the first with cells over several columns, gives each column both names."""
+    rows = [["Region", "2022", "", "2023", ""], ["", "Sales", "Cost", "Sales", "Cost"], ["North", "1", "2", "3", "4"]]
+    spans = [("SPAN", (0, 0), (0, 1)), ("SPAN", (1, 0), (2, 0)), ("SPAN", (3, 0), (4, 0))]
+    grid = Table(
+        rows, style=TableStyle([("GRID", (0, 0), (-1, -1), 0.4, grey), ("ALIGN", (0, 0), (-1, 0), "CENTER"), *spans])
+    )
+
+    (page,) = texts(typeset(tmp_path, [grid]))
+
+    assert page == "Region: North; 2022 Sales: 1; 2022 Cost: 2; 2023 Sales: 3; 2023 Cost: 4.\n"
+
+
+def test_a_row_of_values_is_no_second_row_of_names(tmp_path: Path) -> None:
+    """Under a name over two columns that has no others below it, every row is data."""
+    rows = [["Region", "2022", ""], ["North", "10", "20"], ["South", "30", "40"]]
+    grid = Table(rows, style=TableStyle([("GRID", (0, 0), (-1, -1), 0.4, grey), ("SPAN", (1, 0), (2, 0))]))
+
+    (page,) = texts(typeset(tmp_path, [grid]))
+
+    assert page == "Region: North; 2022: 10; 20.\nRegion: South; 2022: 30; 40.\n"
 
 
 def test_words_beside_a_ruled_table_are_kept(tmp_path: Path) -> None:
@@ -311,6 +411,19 @@ def test_comments_and_attachments_are_told(tmp_path: Path) -> None:
 
     assert extract.text == ("Words.\n",)
     assert extract.notes == ("1 attachment was not read: list.csv", "1 comment was not read")
+
+
+def test_a_watermark_across_the_page_is_left_out(tmp_path: Path) -> None:
+    """Large words that run askew over a page are no heading of it; small ones, which name columns, are kept."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(72, 700, "The harbour tunnel was closed.")
+        canvas.rotate(45)
+        canvas.drawString(500, 300, "Cars")
+        canvas.setFont("Helvetica", 60)
+        canvas.drawString(400, 0, "DRAFT")
+
+    assert texts(drawn(tmp_path, draw)) == ("The harbour tunnel was closed.\n\nCars\n",)
 
 
 def test_a_page_that_lies_on_its_side_is_read(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 from rag import Settings
 from rag.errors import LoadError
 from rag.load import load
-from rag.load.boxes import boxes
+from rag.load.boxes import places
 from rag.load.process import Loader, Readers
 
 GUARDED = "import os, sys; from rag.load.child import _guard; sys.addaudithook(_guard(os.path.realpath(sys.argv[1]))); "
@@ -231,6 +231,8 @@ def test_boxes_are_found_in_the_process_too(loader: Loader, tmp_path: Path) -> N
     canvas.drawString(72, 700, "Bees sleep at night.")
     canvas.save()
 
-    assert loader.boxes(path, 5, 10) == boxes(path, 5, 10) != ()
+    document = load(path, "a.pdf").document
+
+    assert loader.boxes(path, document, 5, 10) == places(path).boxes(5, 10) != ()
     with pytest.raises(LoadError):
-        loader.boxes(write(tmp_path, "b.pdf"), 0, 4)
+        loader.boxes(write(tmp_path, "b.pdf"), document, 0, 4)
