@@ -69,8 +69,8 @@ def ingest(
     """Bring the index up to date with folders: new, changed, moved and deleted files. Unchanged ones cost nothing.
 
     Reads txt md rst org html mhtml, pdf docx doc odt rtf epub, pptx ppt odp, xlsx xls xlsb ods csv tsv, eml msg, ipynb
-    json jsonl xml, and zip of these; doc and ppt if LibreOffice is installed. Any other file is listed as skipped with the
-    reason. Folders that were ingested before stay in the index; [bold]rag remove[/] takes documents out.
+    json jsonl xml, and zip of these; doc and ppt if LibreOffice is installed. Any other file is listed as skipped with
+    the reason. Folders that were ingested before stay in the index; [bold]rag remove[/] takes documents out.
     """
     from rag.ingest import ingest as run
 
