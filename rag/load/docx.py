@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from rag.load.package import (
     alt_text,
     attribute,
     check_archive,
+    is_page_number,
     joined,
     name_of,
     part,
     properties,
     related,
+    relations,
+    running,
     tidied,
     words,
 )
@@ -29,6 +32,8 @@ _EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # a run n
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 _WRAPPERS = ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "AlternateContent", "Choice")
 _REMOVED = ("Fallback", "del", "moveFrom")
+_LOOKS = (("tblStyle", "val"), ("tblLook", "firstRow"))
+_AROUND = ("header", "footer")
 _ASIDES = {"footnotes": "Note", "endnotes": "Note", "comments": "Comment"}
 
 
@@ -38,6 +43,7 @@ class _Parts:
 
     kinds: Mapping[str, tuple[str, str]]  # style → what its paragraphs are, and the mark before their words
     asides: Mapping[tuple[str, str], str]  # name of the reference and its number → note or comment
+    headed: frozenset[str]  # styles of tables that show the first row as a header
 
 
 def read_docx(path: Path) -> Extract:
@@ -47,11 +53,13 @@ def read_docx(path: Path) -> Extract:
     with ZipFile(path) as archive:
         main = related(archive, "", "officeDocument")
         document, styles = part(archive, main), part(archive, related(archive, main, "styles"))
-        parts = _Parts(_kinds(styles), _asides(archive, main))
+        parts = _Parts(_kinds(styles), _asides(archive, main), _headed(styles))
+        around = [(kind, part(archive, name)) for kind, name in relations(archive, main).values() if kind in _AROUND]
     blocks = list(_blocks(parts, document))
     heading = next((text[2:] for kind, text in blocks if kind == "heading" and text.startswith("# ")), None)
     default = None if found.is_generated else styles.find(".//{*}rPrDefault//{*}lang")
     language = found.language or _language(document, default)
+    blocks += running(_around(parts, root) for _, root in sorted(around, key=lambda named: named[0], reverse=True))
     return Extract(
         joined(blocks), found.title or heading, found.date, found.author, language, notes=_left_out(document)
     )
@@ -130,6 +138,25 @@ def _asides(archive: ZipFile, main: str) -> dict[tuple[str, str], str]:
     return asides
 
 
+def _headed(styles: Any) -> frozenset[str]:
+    looks = styles.iterfind("{*}style/{*}tblStylePr")
+    return frozenset(attribute(look.getparent(), "styleId") for look in looks if attribute(look, "type") == "firstRow")
+
+
+def _around(parts: _Parts, root: Any) -> str:
+    """The lines of a header or footer without its page numbers."""
+    is_number = False
+    for element in list(root.iter()):
+        tag = name_of(element)
+        if tag == "instrText":
+            is_number = is_number or is_page_number(element.text or "")
+        elif tag == "fldChar" and attribute(element, "fldCharType") == "end":
+            is_number = False
+        elif (tag == "t" and is_number) or (tag == "fldSimple" and is_page_number(attribute(element, "instr"))):
+            element.clear()
+    return "\n".join(text.lstrip("# ") if kind == "heading" else text for kind, text in _blocks(parts, root))
+
+
 def _blocks(parts: _Parts, parent: Any) -> Iterator[tuple[str, str]]:
     """(kind, text) of each paragraph and table below an element; content controls and insertions are opened."""
     for element in parent:
@@ -138,6 +165,8 @@ def _blocks(parts: _Parts, parent: Any) -> Iterator[tuple[str, str]]:
             yield from _paragraph(parts, element)
         elif tag == "tbl":
             yield from _table(parts, element)
+        elif tag in ("oMathPara", "oMath"):
+            yield "paragraph", words(element).strip()
         elif tag == "body" or tag in _WRAPPERS:
             yield from _blocks(parts, element)
 
@@ -158,10 +187,10 @@ def _paragraph(parts: _Parts, element: Any) -> Iterator[tuple[str, str]]:
 
 
 def _beside(element: Any) -> Iterator[Any]:
-    """The text boxes, references and pictures in a paragraph."""
+    """The text boxes, words as pictures, references and pictures in a paragraph."""
     for child in element:
         tag = name_of(child)
-        if tag in ("txbxContent", "docPr") or tag.endswith("Reference"):
+        if tag in ("txbxContent", "docPr", "textpath") or tag.endswith("Reference"):
             yield child
         elif tag not in _REMOVED:
             yield from _beside(child)
@@ -171,28 +200,55 @@ def _aside(parts: _Parts, element: Any) -> str:
     if name_of(element) == "docPr":
         text = alt_text(element)
         return f"Picture: {text}" if text else ""
+    if name_of(element) == "textpath":
+        return " ".join(attribute(element, "string").split())
     return parts.asides.get((name_of(element), attribute(element, "id")), "")
 
 
 def _table(parts: _Parts, table: Any) -> Iterator[tuple[str, str]]:
     """A table as a block, and after it its notes; the blocks in a table of one column, which only lays out the page."""
-    rows = [list(_opened(row, "tc")) for row in _opened(table, "tr")]
-    if max(map(len, rows), default=0) <= 1:
-        yield from (block for row in rows for cell in row for block in _blocks(parts, cell))
+    rows = [(_before(row), list(_opened(row, "tc"))) for row in _opened(table, "tr")]
+    if max((before + len(row) for before, row in rows), default=0) <= 1:
+        yield from (block for _, row in rows for cell in row for block in _blocks(parts, cell))
         return
     texts: list[list[str]] = []
     asides = []
-    for row in rows:
-        cells: list[str] = []
+    for before, row in rows:
+        cells = [""] * before
         above = texts[-1] if texts else []
         for cell in row:
             blocks = list(_blocks(parts, cell))
             asides += [block for block in blocks if block[0] == "aside"]
             cells += _cell(cell, blocks, above[len(cells) : len(cells) + 1])
         texts.append(cells)
-    if text := table_text(texts):
+    if text := table_text(texts, is_marked=_is_marked(parts, table, [row for _, row in rows])):
         yield "table", text
     yield from asides
+
+
+def _before(row: Any) -> int:
+    """The columns of the table that a row leaves out on its left."""
+    count = attribute(row.find("{*}trPr/{*}gridBefore"), "val")
+    return min(int(count), 63) if count.isdecimal() else 0
+
+
+def _is_marked(parts: _Parts, table: Any, rows: Sequence[Sequence[Any]]) -> bool:
+    """True if the first row looks like a header: repeated on each page, by the table's style, or the only bold one."""
+    first = next(_opened(table, "tr"))
+    mark = first.find("{*}trPr/{*}tblHeader")
+    if mark is not None and attribute(mark, "val") not in ("0", "false", "off"):
+        return True
+    style, look = (attribute(table.find("{*}tblPr/{*}" + name), key) for name, key in _LOOKS)
+    if style in parts.headed and look in ("1", "true", "on"):
+        return True
+    return all(map(_is_bold, rows[0])) and not any(_is_bold(cell) for row in rows[1:] for cell in row)
+
+
+def _is_bold(cell: Any) -> bool:
+    """True if all words of a cell are set in bold."""
+    runs = [run for run in cell.iter("{*}r") if words(run).strip()]
+    bold = [run.find("{*}rPr/{*}b") for run in runs]
+    return bool(runs) and all(mark is not None and attribute(mark, "val") not in ("0", "false") for mark in bold)
 
 
 def _opened(parent: Any, tag: str) -> Iterator[Any]:

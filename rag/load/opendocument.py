@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from zipfile import ZipFile
 
 from rag.load.extract import Extract
-from rag.load.package import attribute, check_archive, joined, name_of, part, properties, tidied
+from rag.load.package import attribute, check_archive, joined, name_of, part, properties, running, tidied
 from rag.load.slides import Box, reading_order
 from rag.load.table import named_rows, table_text
 
@@ -33,6 +33,7 @@ def read_odt(path: Path) -> Extract:
         reader = _Reader(archive)
         blocks = [block for body in reader.content.iterfind("{*}body/{*}text") for block in reader.blocks(body)]
         title = next((text[2:] for kind, text in blocks if kind == "heading" and text.startswith("# ")), None)
+        blocks += running(reader.around())
         return _extract(path, joined(blocks), title, reader.language())
 
 
@@ -73,6 +74,15 @@ class _Reader:
                 known = [name for name in (language, country) if name not in ("", "none", "zxx")]
                 return "-".join(known) if language in known else None
         return None
+
+    def around(self) -> Iterator[str]:
+        """The texts of the headers and footers of the pages, without page numbers."""
+        for page in self.common.iter("{*}master-page"):
+            for element in page:
+                if name_of(element).startswith(("header", "footer")) and attribute(element, "display") != "false":
+                    for number in [*element.iter("{*}page-number", "{*}page-count")]:
+                        number.text = None
+                    yield "\n".join(text.lstrip("# ") for _, text in self.blocks(element))
 
     def blocks(self, parent: Any) -> Blocks:
         """The headings, paragraphs, lists, tables and shapes below an element."""

@@ -17,15 +17,20 @@ _LARGEST = 500 * 2**20  # bytes: an archive that unpacks to more is a bomb or ho
 _MATH = ("http://schemas.openxmlformats.org/officeDocument/2006/math", "http://purl.oclc.org/ooxml/officeDocument/math")
 
 _NOBODY = ("python-docx", "openpyxl", "apache poi", "unknown", "user")
+_TEMPLATE_AUTHOR = "steve canny"  # of python-docx and of python-pptx
 _NO_TITLE = re.compile(r"powerpoint[- ]pr[äe]sentation|présentation powerpoint|word document", re.IGNORECASE)
-_TEMPLATE_DATES = (  # the moment that a program's own template was made, left in what is made from it
-    "2013-12-23T23:15:00Z",  # python-docx 1.2
-    "2013-01-27T09:14:16Z",  # python-pptx 1.0
-    "2013-01-27T09:15:58Z",
-    "2006-09-16T00:00:00Z",  # Excel 2007
-    "2015-06-05T18:17:20Z",  # Excel 2016
-    "2015-06-05T18:19:34Z",
+_TEMPLATE_DATES = (  # the moment that a program's own template was made, left in what is made from it; without its Z
+    "2013-12-23T23:15:00",  # python-docx 1.2
+    "2013-01-27T09:14:16",  # python-pptx 1.0
+    "2013-01-27T09:15:58",
+    "2006-09-16T00:00:00",  # Excel 2007
+    "2015-06-05T18:17:20",  # Excel 2016
+    "2015-06-05T18:19:34",
 )
+
+_PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES)\b", re.IGNORECASE)
+_PAGE_NUMBERS = re.compile(r"(?:page|seite|página|pagina|p\.|of|von|de|sur|[\d\s/|._–—-])*", re.IGNORECASE)
+_PAGE_AT_END = re.compile(r"(?<!\S)(?:page|seite|página|pagina)(?:\s|of|von|[\d/–-])*$", re.IGNORECASE)
 
 _BREAKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _SILENT = frozenset("Fallback del moveFrom pPr rPr ctrlPr instrText txbxContent rt".split())
@@ -98,14 +103,40 @@ def properties(path: Path) -> Properties:
         )
     fields = {name_of(field): " ".join((field.text or "").split()) for field in root.iter()}
     title, author = fields.get("title", ""), fields.get("initial-creator") or fields.get("creator", "")
-    moments = [fields.get(name, "") for name in ("creation-date", "created", "date", "modified")]
+    moments = [fields.get(name, "").removesuffix("Z") for name in ("creation-date", "created", "date", "modified")]
+    is_generated = any(moment.partition(".")[0] in _TEMPLATE_DATES for moment in moments)
+    is_nobody = author.lower() in _NOBODY or (is_generated and author.lower() == _TEMPLATE_AUTHOR)
     return Properties(
         None if _NO_TITLE.fullmatch(title) else title or None,
-        None if author.lower() in _NOBODY else author or None,
-        next((day for moment in moments if moment not in _TEMPLATE_DATES and (day := iso_date(moment))), None),
+        None if is_nobody else author or None,
+        next(
+            (
+                day
+                for moment in moments
+                if moment.partition(".")[0] not in _TEMPLATE_DATES and (day := iso_date(moment))
+            ),
+            None,
+        ),
         fields.get("language") or None,
-        any(moment in _TEMPLATE_DATES for moment in moments),
+        is_generated,
     )
+
+
+def running(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """The texts of headers and footers as blocks, each line once; none for page numbers and rules of underscores."""
+    seen: set[str] = set()
+    blocks = []
+    for text in texts:
+        lines = dict.fromkeys(_PAGE_AT_END.sub("", line).rstrip() for line in text.split("\n"))
+        new = [line for line in lines if line not in seen and not _PAGE_NUMBERS.fullmatch(line)]
+        seen.update(new)
+        blocks += [("running", "\n".join(new))] if new else []
+    return blocks
+
+
+def is_page_number(field: str) -> bool:
+    """True for the instruction of a field of Word that counts pages."""
+    return bool(_PAGE_FIELD.match(field))
 
 
 def name_of(element: Any) -> str:

@@ -1,4 +1,8 @@
-"""Spreadsheets → each sheet a section, each table in it by the names of its columns, values as a person reads them."""
+"""Spreadsheets → each sheet a section, each table in it by the names of its columns, values as a person reads them.
+
+Of the formats of numbers in .xlsx, which python-calamine does not give, those that change what a number says are
+followed: per cent, currencies and leading zeros. Digits are not rounded, other units that a format adds are left out.
+"""
 
 import re
 import string
@@ -13,8 +17,19 @@ from zipfile import ZipFile
 
 from rag.errors import LoadError
 from rag.load.extract import Extract
-from rag.load.package import OLE, Properties, attribute, check_archive, name_of, properties
-from rag.load.table import captions_above, is_header, is_value, named_rows
+from rag.load.package import (
+    OLE,
+    Properties,
+    attribute,
+    check_archive,
+    name_of,
+    part,
+    properties,
+    related,
+    relations,
+    words,
+)
+from rag.load.table import captions_above, has_names, is_header, is_value, named_rows, unnamed_rows
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -27,6 +42,10 @@ _DEFAULT_NAME = re.compile(
     r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|ark|лист|工作表|シート) ?\d*", re.IGNORECASE
 )
 _FILLED_CELL = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3}\d{1,7})["'](?:[^<>]{0,200}[^<>/])?+>""")
+_STYLED_CELL = re.compile(rb"""<(?:\w+:)?c r=["']([A-Z]{1,3})(\d{1,7})["'] s=["'](\d{1,5})["']""")
+_CURRENCY = re.compile(r"[$€£¥₹]|USD|EUR|GBP|CHF")
+_LONGEST_FORMAT = 255  # characters, in Excel
+_PERCENTS = {"9": "0%", "10": "0.00%"}  # formats that every workbook has
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
 _CHUNK = 2**20  # bytes
 _HEADER_ROWS = 3  # at most, in a header of cells over several columns
@@ -41,16 +60,38 @@ class _Table:
     top: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """What the format of a cell adds to its number."""
+
+    before: str
+    after: str
+    digits: int  # at least, with zeros in front
+
+    def shown(self, value: float) -> str:
+        """The number as the sheet shows it, all its digits kept."""
+        number = plain_number(abs(value) * (100 if self.after == "%" else 1))
+        return "-" * (value < 0) + self.before + number.zfill(self.digits if number.isdecimal() else 0) + self.after
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What python-calamine does not give of a sheet."""
+
+    formats: Mapping[Place, _Format]
+    asides: Sequence[str] = ()  # text boxes and comments
+
+
 def read_sheet(path: Path) -> Extract:
     """The sheets of an Excel or OpenDocument workbook, hidden ones too; title, author and date from its properties."""
-    found = Properties()
+    found, details = Properties(), dict[str, _Details]()
     with path.open("rb") as file:
         if file.read(4) != OLE or path.suffix.lower() != ".xls":  # an .xls may hold whatever the others hold
             check_archive(path)
             _check_extent(path)
-            found = properties(path)
+            found, details = properties(path), _details(path)
         file.seek(0)
-        sections = list(_sections(file, path.suffix))
+        sections = list(_sections(file, path.suffix, details))
     return Extract("\n\n".join(sections), found.title, found.date, found.author, found.language)
 
 
@@ -60,13 +101,78 @@ def plain_number(value: float) -> str:
     return f"{Decimal(text):f}" if "e" in text and 1e-9 < abs(value) < 1e21 else text
 
 
-def _sections(file: IO[bytes], suffix: str) -> Iterator[str]:
+def _details(path: Path) -> dict[str, _Details]:
+    """By the name of the sheet; empty for the other formats."""
+    with ZipFile(path) as archive:
+        main = related(archive, "", "officeDocument")
+        if not main.endswith(".xml"):
+            return {}
+        parts, formats = relations(archive, main), _formats(part(archive, related(archive, main, "styles")))
+        sheets = [(attribute(sheet, "name"), attribute(sheet, "id")) for sheet in part(archive, main).iter("{*}sheet")]
+        names = {name: parts[number][1] for name, number in sheets if number in parts}
+        return {
+            name: _Details(_formatted(archive.read(sheet), formats), tuple(_asides(archive, sheet)))
+            for name, sheet in names.items()
+            if sheet in archive.NameToInfo
+        }
+
+
+def _formats(styles: Any) -> dict[int, _Format]:
+    """The formats that add something, by the number of the style of a cell."""
+    codes = {attribute(code, "numFmtId"): attribute(code, "formatCode") for code in styles.iter("{*}numFmt")}
+    looks = enumerate(styles.iterfind("{*}cellXfs/{*}xf"))
+    found = {number: _format((_PERCENTS | codes).get(attribute(look, "numFmtId"), "")) for number, look in looks}
+    return {number: form for number, form in found.items() if form}
+
+
+def _format(code: str) -> _Format | None:
+    """What `0.0%`, `#,##0.00 "€"`, `[$$-409]#,##0` or `00000` add; None for other formats."""
+    if len(code) > _LONGEST_FORMAT:
+        return None
+    code = re.sub(r"\[\$([^\]-]*)[^\]]*\]", r'"\1"', code.partition(";")[0])
+    pieces = re.fullmatch(r"([^0#?]*)([0#?][0#?,.]*(?<!,))([^0#?,]*)", re.sub(r'\[[^\]]*\]|[_*].|[\\"]', "", code))
+    if pieces is None:
+        return None
+    before, digits, after = pieces[1].strip(), pieces[2], pieces[3].strip()
+    if before + after == "" and re.fullmatch("0{2,15}", digits):
+        return _Format("", "", len(digits))
+    if before == "" and after == "%":
+        return _Format("", "%", 0)
+    if not _CURRENCY.fullmatch(before + after):
+        return None
+    return _Format(before + " " * before.isalpha(), f" {after}" if after else "", 0)
+
+
+def _formatted(sheet: bytes, formats: Mapping[int, _Format]) -> dict[Place, _Format]:
+    if not formats:
+        return {}
+    cells = ((row, column, formats.get(int(style))) for column, row, style in _STYLED_CELL.findall(sheet))
+    return {(int(row) - 1, _number(column) - 1): form for row, column, form in cells if form}
+
+
+def _asides(archive: ZipFile, sheet: str) -> Iterator[str]:
+    """The text boxes on a sheet and the comments on its cells."""
+    for kind, name in relations(archive, sheet).values():
+        if kind == "drawing":
+            yield from (
+                "\n".join(map(words, box.iter("{*}p"))).strip() for box in part(archive, name).iter("{*}txBody")
+            )
+        elif kind == "comments":
+            for comment in part(archive, name).iter("{*}comment"):
+                text = " ".join("".join(map(words, comment)).split())
+                if text.startswith("[Threaded comment]"):  # a notice to older programs stands before the words
+                    text = text.partition("Comment: ")[2]
+                yield f"Comment on {attribute(comment, 'ref')}: {text}" if text else ""
+
+
+def _sections(file: IO[bytes], suffix: str, details: Mapping[str, _Details]) -> Iterator[str]:
     """Each sheet that is not empty, below its name."""
     try:
         workbook = _opened(file, suffix)
         names = workbook.sheet_names
         for number, name in enumerate(names):
-            if text := _text(workbook.get_sheet_by_index(number)):
+            told = details.get(name, _Details({}))
+            if text := "\n\n".join(filter(None, [_text(workbook.get_sheet_by_index(number), told), *told.asides])):
                 is_named = len(names) > 1 or not _DEFAULT_NAME.fullmatch(name)
                 yield f"## {' '.join(name.split())}\n\n{text}" if is_named else text
     except BaseException as error:  # a panic of python-calamine 0.9 is no Exception; 3 of 800 damaged .xls raised it
@@ -86,14 +192,24 @@ def _opened(file: IO[bytes], suffix: str) -> "CalamineWorkbook":
         raise LoadError(f"it is not a whole {suffix} file ({error}); open it and save it again") from error
 
 
-def _text(sheet: "CalamineSheet") -> str:
-    rows = [[_cell(value) for value in row] for row in sheet.to_python()]
+def _text(sheet: "CalamineSheet", details: _Details) -> str:
+    values = sheet.to_python()
+    rows = [[_cell(value) for value in row] for row in values]
+    _show(rows, values, sheet.start or (0, 0), details.formats)
     wide = _merged(rows, sheet)
     names: dict[tuple[int, ...], Sequence[str]] = {}
     texts = []
     for table in _tables(rows, tuple(range(max(map(len, rows), default=0))), 0):
         texts.append(_table_text(table, wide, names))
     return "\n\n".join(filter(None, texts))
+
+
+def _show(rows: list[list[str]], values: Any, start: Place, formats: Mapping[Place, _Format]) -> None:
+    """Write the numbers that have a format as it says."""
+    for (row, column), form in formats.items():
+        at, place = row - start[0], column - start[1]
+        if 0 <= at < len(values) and 0 <= place < len(values[at]) and type(values[at][place]) in (int, float):
+            rows[at][place] = form.shown(values[at][place])
 
 
 def _cell(value: Any) -> str:
@@ -185,7 +301,8 @@ def _table_text(table: _Table, wide: Mapping[Place, int], names: dict[tuple[int,
     known = names.get(table.columns, ())
     if len(table.columns) == 1 and not known:
         return "\n".join(row[0] for row in rows)
-    return "\n\n".join(filter(None, [*captions, named_rows(known, rows[depth:])]))
+    lines = named_rows(known, rows[depth:]) if known else unnamed_rows(rows)
+    return "\n\n".join(filter(None, [*captions, lines]))
 
 
 def _spans(table: _Table, wide: Mapping[Place, int], above: int) -> list[dict[int, int]]:
@@ -207,8 +324,10 @@ def _header(rows: Rows, spans: Sequence[Mapping[int, int]]) -> tuple[list[str], 
         return [], 0
     top = [_spread(row, cells) for row, cells in zip(rows[:depth], spans, strict=False)]
     names = [" ".join(dict.fromkeys(filter(None, column))).replace("_", " ") for column in zip(*top, strict=True)]
+    if has_names([names, *rows[depth:]]):
+        return names, depth
     has_values = any(is_value(cell) for row in top for cell in row)
-    return (names, depth) if is_header(names) and not has_values else ([], 0)
+    return (names, depth) if len(names) > 2 and is_header(names) and not has_values else ([], 0)
 
 
 def _spread(row: Sequence[str], spans: Mapping[int, int]) -> list[str]:

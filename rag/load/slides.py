@@ -176,7 +176,8 @@ class _Reader:
         """A table, a chart or a diagram."""
         table = frame.find(".//{*}tbl")
         if table is not None:
-            return table_text(_rows(table))
+            is_marked = attribute(table.find("{*}tblPr"), "firstRow") in ("1", "true")
+            return table_text(_rows(table), is_marked=is_marked)
         for element in frame.iterfind("{*}graphic/{*}graphicData/*"):
             number = attribute(element, "dm" if name_of(element) == "relIds" else "id")
             kind, name = self.parts.get(number, ("", ""))

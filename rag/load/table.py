@@ -14,7 +14,23 @@ from rag.load.text import read_decoded
 _SAMPLE = 65_536  # characters looked at to find the delimiter
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SHORT_SENTENCE = 3  # spaces
-_VALUE = re.compile(r"[-−+(]?[$€£¥]?\s*\d[\d.,:/\-\s%)]*")
+_VALUE = re.compile(r"[-−+(]?(?:[$€£¥]|USD|EUR|GBP|CHF)?\s*\d[\d.,:/\-\s%)]*(?:[$€£¥]|USD|EUR|GBP|CHF)?")
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}(?:[-./]\d{1,4})?")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_LOOKED_AT = 1000  # rows in which evidence for a header is sought
+_MOSTLY = 0.75  # of the cells in a column: some say n/a or -
+_REPEATING = 4  # rows from which a column can be seen to repeat itself
+_LAST_WORDS = ("name", "date", "number", "no", "id", "code", "type")  # of names with more words: `First name`
+_USUAL_NAMES = frozenset(  # of columns, and hardly ever values in a first row
+    "id no nr number code key name surname title type kind category class group status state level role position job"
+    " department team owner author person customer client supplier company organisation"
+    " organization country region city town place location address street venue room date day month year quarter week"
+    " time start end from to until hours duration period age amount quantity qty count total sum price cost costs fee"
+    " rate value val unit units size weight area population description note notes comment comments remark remarks"
+    " details summary text question answer term meaning definition item product service task activity event topic"
+    " subject language email e-mail phone telephone mobile website url source link file version who what when where"
+    " why how visitors guests score points rank result results percent share budget income revenue".split()
+)
 
 
 def row_line(header: Sequence[str], cells: Sequence[str]) -> str:
@@ -30,12 +46,101 @@ def named_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(line for row in rows if (line := row_line(header, row)))
 
 
-def table_text(rows: Sequence[Sequence[str]]) -> str:
-    """A table without a marked header: captions as they are, then rows, by the names in the first row if it has any."""
+def table_text(rows: Sequence[Sequence[str]], *, is_marked: bool = False) -> str:
+    """A table: captions as they are, then rows by the names in the first row if it has any.
+
+    In a table of two columns the first row is as likely a pair like the others: it names the columns only where the
+    format marks it as a header or the rows below show that it is one.
+    """
     captions, rows = captions_above(rows)
-    names = is_header(rows[0]) if len(rows) > 1 else False
-    lines = named_rows(rows[0], rows[1:]) if names else named_rows([], rows)
+    is_wide = max(map(len, rows), default=0) > 2
+    is_named = len(rows) > 1 and (has_names(rows) or ((is_wide or is_marked) and is_header(rows[0])))
+    lines = named_rows(rows[0], rows[1:]) if is_named else unnamed_rows(rows)
     return "\n\n".join([*captions, lines] if lines else captions)
+
+
+def unnamed_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Rows without names of columns: `Manager: Kim Lee.` where each is a different name and its value, else cells."""
+    names = [row[0].strip() for row in rows if row]
+    is_paired = (
+        len(rows) > 1
+        and all(len(row) == 2 for row in rows)
+        and all(names)
+        and len(set(names)) == len(names)
+        and not any(is_value(name) or _YEAR.fullmatch(name) or _ends(name) for name in names)
+    )
+    lines = [(is_paired and row_line(row[:1], row[1:])) or row_line([], row) for row in rows]
+    return "\n".join(filter(None, lines))
+
+
+def has_names(rows: Sequence[Sequence[str]]) -> bool:
+    """True if the first row names the columns, as the rows below show or its own words: `in_office_since`, `City`."""
+    if len(rows) < 2:
+        return False
+    names = [cell.strip() for cell in rows[0]]
+    columns = [[cell.strip() for cell in column] for column in zip_longest(*rows[1:_LOOKED_AT], fillvalue="")][
+        : len(names)
+    ]
+    if _are_dates(names[1:]) and names[0] and not is_value(names[0]):
+        return all(_are_numbers(column) for column in columns[1:]) and not _are_numbers(columns[0])
+    pairs = [(name, column) for name, column in zip(names, columns, strict=False) if name]
+    if any(is_value(name) for name, _ in pairs) or len(pairs) < len(names) - 1 or not pairs:
+        return False
+    if len(names) != 2 and any(column and not _ends(name) and all(map(_ends, column)) for name, column in pairs):
+        return True
+    if any(_are_values(column) and not _YEAR.fullmatch(name) for name, column in pairs):
+        return True
+    if len({name for name, _ in pairs}) < len(pairs) or any(_ends(name) for name, _ in pairs):
+        return False
+    return (
+        _are_usual([name for name, _ in pairs])
+        or _differ_in_kind(pairs)
+        or _repeats(pairs[: 1 if len(names) < 3 else None])
+    )
+
+
+def _are_dates(names: Sequence[str]) -> bool:
+    """True for two or more different years or dates; one alone may be the value of a pair."""
+    return len(set(names)) == len(names) > 1 and all(_DATE.fullmatch(name) or _YEAR.fullmatch(name) for name in names)
+
+
+def _are_numbers(column: Sequence[str]) -> bool:
+    """True if most of the filled cells are values and none is a date."""
+    return _are_values(column) and not any(_DATE.fullmatch(cell) and "." not in cell for cell in column)
+
+
+def _are_values(column: Sequence[str]) -> bool:
+    filled = [cell for cell in column if cell]
+    count = sum(bool(_VALUE.fullmatch(cell)) for cell in filled)
+    return count > 0 and count >= _MOSTLY * len(filled)
+
+
+def _are_usual(names: Sequence[str]) -> bool:
+    """True if most names after the first are usual ones: in a pair of `Name` and `Ann` only the first is."""
+    usual = [_is_usual(name.partition("(")[0].replace("_", " ").strip(" .:?").lower()) for name in names]
+    return 2 * sum(usual[1:] or usual) > len(usual[1:] or usual)
+
+
+def _is_usual(name: str) -> bool:
+    return name in _USUAL_NAMES or name.rpartition(" ")[2] in _LAST_WORDS
+
+
+def _differ_in_kind(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """True for names such as `city` or `CITY` above cells that are not written like that."""
+    names = [name for name, _ in pairs]
+    below = [cell for _, column in pairs for cell in column if cell]
+    if all(map(_IDENTIFIER.fullmatch, names)):
+        return any("_" in name for name in names) or 2 * sum(map(bool, map(_IDENTIFIER.fullmatch, below))) < len(below)
+    return all(map(str.isupper, names)) and 2 * sum(map(str.isupper, below)) < len(below)
+
+
+def _repeats(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """True if a column says a few words again and again, and not the one in its first row."""
+    filled = [(name, [cell for cell in column if cell]) for name, column in pairs]
+    return any(
+        len(column) >= _REPEATING and 2 * len(set(column)) <= len(column) and name not in column
+        for name, column in filled
+    )
 
 
 def captions_above(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[Sequence[str]]]:
@@ -67,10 +172,12 @@ def read_table(path: Path) -> Extract:
     text = read_decoded(path)
     csv.field_size_limit(len(text) + 1)  # of the process; cells of more than 131,072 characters are refused by default
     captions, rows = captions_above(list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))))
-    names = [name.replace("_", " ") for name in rows[0]] if len(rows) > 1 and is_header(rows[0]) else []
-    width = max((len(row) for row in rows), default=0)
+    if not has_names(rows):
+        return Extract("\n\n".join([*captions, unnamed_rows(rows)]))
+    names = [name.replace("_", " ") for name in rows[0]]
+    width = max(map(len, rows))
     header = [*names, *(f"Column {number}" for number in range(len(names) + 1, width + 1))]
-    return Extract("\n\n".join([*captions, named_rows(header, rows[1:] if names else rows)]))
+    return Extract("\n\n".join([*captions, named_rows(header, rows[1:])]))
 
 
 def _only_cell(row: Sequence[str]) -> str:

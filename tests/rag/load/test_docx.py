@@ -85,7 +85,7 @@ def test_a_merged_cell_is_read_once(tmp_path: Path) -> None:
     assert "A: wide; C: last." in read_docx(saved(document, tmp_path)).text
 
 
-WORD = nsdecls("w", "wp", "a", "m")
+WORD = nsdecls("w", "wp", "a", "m") + ' xmlns:v="urn:schemas-microsoft-com:vml"'
 
 
 def with_body(folder: Path, xml: str, **parts: str) -> Path:
@@ -185,7 +185,7 @@ def test_a_table_in_a_cell_is_read_in_its_cell(tmp_path: Path) -> None:
     """An inner table stays in its row; a table of one column is the layout of a page and read as its blocks."""
     document = docx.Document()
     outer = document.add_table(rows=2, cols=2)
-    for cell, text in zip(outer._cells, ("Team", "Matches", "Blues"), strict=False):
+    for cell, text in zip(outer._cells, ("Team", "Result", "Blues"), strict=False):
         cell.text = text
     inner = outer.cell(1, 1).add_table(rows=2, cols=2)
     for cell, text in zip(inner._cells, ("Day", "Score", "Monday", "2:1"), strict=True):
@@ -196,7 +196,7 @@ def test_a_table_in_a_cell_is_read_in_its_cell(tmp_path: Path) -> None:
 
     extract = read_docx(saved(document, tmp_path))
 
-    assert extract.text == "Team: Blues; Matches: Day: Monday; Score: 2:1.\n\nOne\n\nTwo"
+    assert extract.text == "Team: Blues; Result: Day: Monday; Score: 2:1.\n\nOne\n\nTwo"
 
 
 def test_a_cell_over_rows_says_the_same_in_each(tmp_path: Path) -> None:
@@ -329,3 +329,53 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(XMLSyntaxError, match="depth"):
         read_docx(path)
+
+
+def table_of(*rows: str) -> str:
+    """A table of rows; the cells of a row are parted by |."""
+    cells = ("".join(f"<w:tc>{paragraph(cell)}</w:tc>" for cell in row.split("|")) for row in rows)
+    return "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in cells) + "</w:tbl>"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<w:tr>", "<w:tr><w:trPr><w:tblHeader/></w:trPr>"),
+        ("<w:r>", "<w:r><w:rPr><w:b/></w:rPr>"),
+    ],
+)
+def test_a_marked_first_row_names_two_columns(tmp_path: Path, before: str, after: str) -> None:
+    """A row that is repeated on each page, or the only bold one, is a header; without a mark it is a pair."""
+    plain = table_of("Rule|Penalty", "Late|A pound")
+    first, second, rest = plain.partition("</w:tr>")
+    marked = first.replace(before, after) + second + rest
+
+    assert read_docx(with_body(tmp_path, marked)).text == "Rule: Late; Penalty: A pound."
+    assert read_docx(with_body(tmp_path, plain)).text == "Rule: Penalty.\nLate: A pound."
+
+
+def test_a_row_that_starts_further_right_keeps_its_columns(tmp_path: Path) -> None:
+    """Columns left out before a row's first cell do not shift its cells."""
+    body = table_of("A|B|C", "b|c").replace("<w:tr>", '<w:tr><w:trPr><w:gridBefore w:val="1"/></w:trPr>')
+    body = body.replace('<w:trPr><w:gridBefore w:val="1"/></w:trPr>', "", 1)
+
+    assert read_docx(with_body(tmp_path, body)).text == "B: b; C: c."
+
+
+def test_words_as_a_picture_and_formulas_between_paragraphs_are_read(tmp_path: Path) -> None:
+    """WordArt follows its paragraph; a formula may stand by itself in the body."""
+    art = '<w:r><w:pict><v:shape><v:textpath string="BIG WORDS"/></v:shape></w:pict></w:r>'
+    formula = "<m:oMathPara><m:oMath><m:r><m:t>E=mc</m:t></m:r></m:oMath></m:oMathPara>"
+
+    assert read_docx(with_body(tmp_path, paragraph(art) + formula)).text == "BIG WORDS\n\nE=mc"
+
+
+def test_headers_and_footers_stand_once_at_the_end(tmp_path: Path) -> None:
+    """What they say is read; the number of the page is not."""
+    field = '<w:fldSimple w:instr=" PAGE "><w:r><w:t>7</w:t></w:r></w:fldSimple>'
+    header = paragraph("Contract 4711") + paragraph("______")
+    footer = paragraph(run("Page ") + field) + paragraph(run("Contract 4711\t Page ") + field)
+
+    extract = read_docx(with_body(tmp_path, paragraph("Words."), header=header, footer=footer))
+
+    assert extract.text == "Words.\n\nContract 4711"

@@ -216,3 +216,23 @@ def test_a_locked_file_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(LoadError, match="locked with a password"):
         read_odt(path)
+
+
+def test_headers_and_footers_stand_once_at_the_end(tmp_path: Path) -> None:
+    """What they say is read; the number of the page is not."""
+    page = "<text:page-number>7</text:page-number>"
+    first = f"<style:header>{p('Contract 4711')}</style:header><style:footer>{p('Page ' + page)}</style:footer>"
+    pages = f"<style:master-page>{first}</style:master-page>" * 2
+    more = {"styles.xml": f"<office:document-styles>{pages}</office:document-styles>"}
+
+    assert read_odt(saved(tmp_path / "memo.odt", p("Words."), more=more)).text == "Words.\n\nContract 4711"
+
+
+def test_the_author_of_a_template_is_nobody(tmp_path: Path) -> None:
+    """A presentation made by a library and saved by an office program has neither its date nor its author."""
+    facts = "<dc:creator>Steve Canny</dc:creator><meta:creation-date>2013-01-27T09:14:16</meta:creation-date>"
+    more = {"meta.xml": f"<office:document-meta><office:meta>{facts}</office:meta></office:document-meta>"}
+
+    extract = read_odp(saved(tmp_path / "deck.odp", "<draw:page/>", more=more))
+
+    assert (extract.author, extract.date) == (None, None)

@@ -84,3 +84,81 @@ def test_what_is_no_rich_text_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(LoadError, match="not rich text"):
         read_rtf(tmp_path / "a.rtf")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            r"A{\*\footnote \chftn\pard Its {\b source}\par more} claim.\par Next.\par",
+            "A claim.\n\nNote: Its source more\n\nNext.",
+        ),
+        (r"A{\*\annotation{\*\atndate 0}Is it so?} claim.\par Next.", "A claim.\n\nComment: Is it so?\n\nNext."),
+        (
+            r"A{\shp{\*\shpinst{\sp{\sn x}{\sv 2}}{\shptxt\pard In\par a box\par}}} claim.\par Next.",
+            "A claim.\n\nIn\n\na box\n\nNext.",
+        ),
+        (r"A{\footnote }{\footnote last} claim.", "A claim.\n\nNote: last"),
+        (
+            r"\trowd\cellx1\cellx2 A{\footnote note}\cell 1\cell\row\trowd B\cell 2\cell\row\pard C\par",
+            "A: 1.\nB: 2.\n\nNote: note\n\nC",
+        ),
+    ],
+)
+def test_notes_comments_and_boxes_follow_their_paragraph(tmp_path: Path, body: str, text: str) -> None:
+    """They are read once, whole, after the paragraph or the table that they belong to."""
+    assert read(tmp_path, body).text == text
+
+
+def test_a_note_does_not_end_a_heading(tmp_path: Path) -> None:
+    """Paragraphs after a note are what they were before it."""
+    assert read(tmp_path, r"\pard\outlinelevel0 A{\footnote\pard n}\par B\par").text == "# A\n\nNote: n\n\n# B"
+
+
+def test_a_heading_with_a_number_is_a_heading(tmp_path: Path) -> None:
+    """The mark of a list before a heading makes it no item."""
+    body = r"\pard\outlinelevel0{\listtext\pard 1.\tab}Rules\par\pard\outlinelevel0{\listtext\pard\plain\tab}Fees\par"
+
+    assert read(tmp_path, body).text == "# 1. Rules\n\n# Fees"
+
+
+def test_what_was_deleted_is_not_read(tmp_path: Path) -> None:
+    """Tracked changes are accepted: deleted words, and the notes in them, are gone."""
+    assert read(tmp_path, r"A{\deleted  no\u8364? \'e9{\footnote no}}B\deleted no\deleted0 C").text == "ABC"
+
+
+def test_headers_and_footers_stand_once_at_the_end(tmp_path: Path) -> None:
+    """What they say is read; the number of the page is not."""
+    header = r"{\header\pard Contract 4711\par}"
+    footer = r"{\footer Page {\field{\*\fldinst{ PAGE }}{\fldrslt{7}}}\par}"
+
+    assert read(tmp_path, header + footer + r"Words.\par\sect " + header).text == "Words.\n\nContract 4711"
+
+
+def test_a_cell_over_rows_says_the_same_in_each(tmp_path: Path) -> None:
+    """A cell that goes on with the one above repeats it."""
+    first, below = (rf"\trowd\{word}\cellx1\cellx2\cellx3 " for word in ("clvmgf", "clvmrg"))
+    rows = (
+        r"\trowd\cellx1\cellx2\cellx3 Land\cell Town\cell Size\cell\row "
+        + first
+        + r"France\cell Paris\cell 105\cell\row "
+    )
+
+    assert "Land: France; Town: Lyon; Size: 48." in str(
+        read(tmp_path, rows + below + r"\cell Lyon\cell 48\cell\row").text
+    )
+
+
+def test_a_table_in_a_cell_ends_with_its_row(tmp_path: Path) -> None:
+    """LibreOffice does not close the row after it; the next paragraph stands by itself."""
+    inner = r"\pard\intbl\itap2 B\nestcell{\*\nesttableprops\trowd\cellx1\nestrow}{\nonesttables\par}"
+
+    assert read(tmp_path, rf"\trowd\cellx1\cellx2\pard\intbl A\cell{inner}\pard Next.\par").text == "A; B.\n\nNext."
+
+
+@pytest.mark.parametrize(
+    "unit", [r"{\footnote x", r"{\*\annotation x}", r"{\header x}", r"{\shptxt {\footnote x}", r"\intbl\cell\pard x"]
+)
+def test_hostile_notes_end(tmp_path: Path, unit: str) -> None:
+    """Notes without end, notes in notes and rows that nothing closes are read in one go."""
+    assert "Words" in read(tmp_path, "Words " + unit * 10_000).text

@@ -295,3 +295,56 @@ def test_binary_workbooks_are_read_and_their_far_cells_refused(tmp_path: Path) -
     assert read_sheet(xlsb(tmp_path, near)).text == "City: Rome; Country: Italy."
     with pytest.raises(LoadError, match="as far as row 1,048,576"):
         read_sheet(xlsb(tmp_path, [*near, (1_048_575, 16_383, "far")]))
+
+
+@pytest.mark.parametrize(
+    ("number", "form", "words"),
+    [
+        (0.125, "0.0%", "12.5%"),
+        (-0.07, "0%", "-7%"),
+        (1234.5, '#,##0.00 "€"', "1234.5 €"),
+        (12, "[$$-409]#,##0.00", "$12"),
+        (12, "[$EUR] 0", "EUR 12"),
+        (1234, "00000", "01234"),
+        (5551234, "000-0000", "5551234"),
+        (12500000, '0.0,,"M"', "12500000"),
+        (3.5, "General", "3.5"),
+    ],
+)
+def test_a_format_that_changes_what_a_number_says_is_followed(
+    tmp_path: Path, number: float, form: str, words: str
+) -> None:
+    """Per cent, currencies and leading zeros are read with their numbers; other formats leave them as they are."""
+
+    def fill(book: Any) -> None:
+        book.add_worksheet().write(3, 2, number, book.add_format({"num_format": form}))
+
+    assert read_sheet(workbook(tmp_path, fill)).text == words
+
+
+def test_names_and_values_are_read_as_pairs(tmp_path: Path) -> None:
+    """Two columns whose first row is a pair like the others have no names of columns."""
+    rows = [["Project", "Apollo"], ["Manager", "Kim Lee"], ["Budget", 12000], ["Status", "green"]]
+
+    assert text_of(tmp_path, rows) == "Project: Apollo.\nManager: Kim Lee.\nBudget: 12000.\nStatus: green."
+
+
+def test_months_and_equal_names_name_columns(tmp_path: Path) -> None:
+    """Dates above numbers are names, and so is a name that stands twice."""
+    months = [["Person", date(2023, 1, 1), date(2023, 2, 1)], ["Ann", 10, 20]]
+
+    assert text_of(tmp_path, months) == "Person: Ann; 2023-01-01: 10; 2023-02-01: 20."
+    assert (
+        text_of(tmp_path, [["Name", "Phone", "Phone"], ["Ann", "111", "222"]]) == "Name: Ann; Phone: 111; Phone: 222."
+    )
+
+
+def test_text_boxes_and_comments_stand_below_their_sheet(tmp_path: Path) -> None:
+    """What is written on a sheet outside its cells is read too."""
+
+    def fill(book: Any) -> None:
+        sheet = filled(book.add_worksheet(), [["Words"]])
+        sheet.write_comment("A1", "a guess")
+        sheet.insert_textbox(5, 5, "in a box")
+
+    assert read_sheet(workbook(tmp_path, fill)).text == "Words\n\nin a box\n\nComment on A1: a guess"
