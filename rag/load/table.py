@@ -170,7 +170,8 @@ def _ends(cell: str) -> bool:
 def read_table(path: Path) -> Extract:
     """Each row of a delimited file on a line, with captions above the table as they are."""
     text = read_decoded(path)
-    csv.field_size_limit(len(text) + 1)  # of the process; cells of more than 131,072 characters are refused by default
+    most = max(csv.field_size_limit(), len(text) + 1)  # by default cells of more than 131,072 characters are refused
+    csv.field_size_limit(most)
     captions, rows = captions_above(list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))))
     if not has_names(rows):
         return Extract("\n\n".join([*captions, unnamed_rows(rows)]))
