@@ -34,6 +34,11 @@ _DATES = (  # names of meta elements, the surest first
     " dcterms.created dc.date.created dcterms.date dc.date parsely-pub-date sailthru.date pubdate publishdate"
     " publish-date publish_date publication_date article.published date created"
 ).split()
+_FOR_USERS = re.compile(
+    r"\bcookies\b|\b(?:skip|jump) to\b.*\b(?:content|navigation)|\bzum (?:haupt)?inhalt\b|\baller au contenu\b"
+    r"|\b(?:saltar|ir) al contenido\b|\bvai al contenuto\b",
+    re.IGNORECASE,
+)
 _PUBLISHED = re.compile(r'"datePublished"\s*:\s*"([^"]+)"')
 _DAY_IN_ADDRESS = re.compile(r"/((?:19|20)\d\d)[/-](\d\d)[/-](\d\d)\b")
 _LEAD = 200  # characters: a longer paragraph is the text, where a time is no longer the page's own
@@ -74,7 +79,8 @@ def _is_whole(body: Any) -> bool:
 
 
 def _leads_away(block: Block) -> bool:
-    return block.kind == "links"
+    """True for what stands above a page for its users: a menu, a way past it, a word about cookies."""
+    return block.kind == "links" or (len(block.text) < _SHORT and bool(_FOR_USERS.search(block.text)))
 
 
 def visible_text(page: str) -> str:

@@ -175,3 +175,14 @@ def test_binary_data_is_no_page(tmp_path: Path) -> None:
 
     with pytest.raises(LoadError, match="binary data"):
         read_html(tmp_path / "a.html")
+
+
+def test_what_stands_above_a_page_for_its_users_is_left_out(tmp_path: Path) -> None:
+    """A way past the menu and a word about cookies, but not the first words of the page itself."""
+    path = tmp_path / "page.html"
+    above = "<a href='#x'>Skip to main content</a><p>This site uses cookies. <a href='/c'>Settings</a></p>"
+    path.write_text(
+        f"<html><body>{above}<p>Acme, 12 Main Street</p><h1>Bees</h1><p>They eat cookies.</p></body></html>"
+    )
+
+    assert read_html(path).text == "Acme, 12 Main Street\n\n# Bees\n\nThey eat cookies."
