@@ -223,11 +223,6 @@ def test_the_gold_of_the_corpus_stands_where_it_says() -> None:
     """A loader that reads a document of the corpus in another way needs its questions anchored anew."""
     texts = {path.name: load(path, path.name).document.text for path in CORPUS.iterdir()}
 
-    spans = [span for entry in dataset.entries(QUESTIONS) for part in entry["gold"] for span in spans_of(part)]
+    spans = [span for entry in dataset.entries(QUESTIONS) for span in entry["gold"]]
 
     assert [span for span in spans if texts[span["document_id"]][span["start"] : span["end"]] != span["quote"]] == []
-
-
-def spans_of(part: Any) -> list[Any]:
-    """The places of a part of gold, each as good as the others."""
-    return part if isinstance(part, list) else [part]

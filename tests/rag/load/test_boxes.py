@@ -29,6 +29,8 @@ from rag.load.normalise import join_pages
 from rag.load.pdf import read_pdf
 from rag.schema import Box
 
+pytestmark = pytest.mark.slow  # each lays out pages of its own
+
 BODY = ParagraphStyle("body", fontName="Times-Roman", fontSize=11, leading=14, spaceAfter=8)
 DIVIDED = ParagraphStyle("divided", parent=BODY, embeddedHyphenation=1)
 HEADING = ParagraphStyle("heading", fontName="Helvetica-Bold", fontSize=16, leading=20, spaceAfter=8)

@@ -18,6 +18,8 @@ from rag.load import load
 from rag.load.boxes import places
 from rag.load.process import Loader, Readers
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 GUARDED = "import os, sys; from rag.load.child import _guard; sys.addaudithook(_guard(os.path.realpath(sys.argv[1]))); "
 
 
