@@ -106,7 +106,7 @@ class Chatbot:
     def boxes(self, span: Span) -> tuple[Box, ...]:
         """Where a span of a PDF stands on its pages, for a viewer to mark; these pages are read anew for it.
 
-        None where the document is no PDF, or its file has gone or changed since. Raises LoadError where it cannot be
+        Empty where the document is no PDF, or its file has gone or changed since. Raises LoadError where it cannot be
         read within the limits of an ingest.
         """
         path, sha256 = self._store.catalog.file(span.document_id) or (Path(), "")

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     corpus: Path = Path("corpus/documents")  # what `rag ingest` reads when no path is given
 
     # Reading files, each in a process of its own
-    load_processes: Annotated[int, Field(ge=0, le=64)] = max(2, (os.cpu_count() or 2) // 2)  # 0: unprotected, in this
+    load_processes: Annotated[int, Field(ge=0, le=64)] = max(2, (os.cpu_count() or 2) // 2)  # 0: in this one
     load_seconds: Annotated[float, Field(gt=0)] = 120.0  # for one file; ten times that for a PDF where OCR is installed
     load_memory: Annotated[int, Field(ge=256)] = 2048  # MB for one file: a PDF of 1,000 pages takes about 500
 

@@ -38,14 +38,15 @@ def main() -> None:
     os.dup2(2, 1)  # parsers print
     sys.dont_write_bytecode = True
     os.chdir(folder)  # where names without a folder, as of what is in a temporary one, belong
-    spent = _limited(megabytes)
+    allow = _limited(megabytes)
     sys.addaudithook(_guard(os.path.realpath(folder)))
     print("{}", file=replies, flush=True)
     try:
         for line in sys.stdin:
-            is_grown = spent(seconds)
+            allow(seconds)
             reply = _reply(json.loads(line), megabytes)
-            is_last = is_grown or "memory" in reply  # what a library keeps would count against the next file
+            is_grown = _resident() > megabytes * 2**20 / 2  # what a library keeps would count against the next file
+            is_last = is_grown or "memory" in reply
             print(json.dumps(reply | {"last": is_last}), file=replies, flush=True)
             if is_last:
                 return
@@ -68,12 +69,12 @@ def _reply(request: dict[str, Any], megabytes: int) -> dict[str, Any]:
         return {"error": told, "memory": megabytes}
 
 
-def _limited(megabytes: int) -> Callable[[float], bool]:
-    """Set the limits of this process; a function that allows time for one more file, and says if it has grown large."""
+def _limited(megabytes: int) -> Callable[[float], None]:
+    """Set the limits of this process; a function that allows so many seconds for one more file."""
     try:
         import resource
     except ImportError:  # Windows has none; the time is watched by whoever asks
-        return lambda seconds: False
+        return lambda seconds: None
 
     def limit(kind: int, most: float) -> None:
         hard = resource.getrlimit(kind)[1]
@@ -84,13 +85,12 @@ def _limited(megabytes: int) -> Callable[[float], bool]:
     limit(resource.RLIMIT_FSIZE, _LARGEST_FILE)
     limit(resource.RLIMIT_CORE, 0)
 
-    def spent(seconds: float) -> bool:
+    def allow(seconds: float) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         # an ingest that was killed cannot end it when the time is up
         limit(resource.RLIMIT_CPU, usage.ru_utime + usage.ru_stime + 2 * seconds + 1)
-        return _resident() > megabytes * 2**20 / 2
 
-    return spent
+    return allow
 
 
 def _resident() -> int:

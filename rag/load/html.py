@@ -12,7 +12,7 @@ from typing import Any
 from rag.load.dates import iso_date, mail_date
 from rag.load.extract import Extract
 from rag.load.html_blocks import Block, blocks, link_share
-from rag.load.text import decoded, read_decoded
+from rag.load.text import decoded, text_in
 
 _UNSEEN = "script style noscript template svg iframe object button select datalist textarea".split()
 _UNSEEN_BY_CHOICE = "//*[@hidden or @aria-hidden='true']"
@@ -54,7 +54,7 @@ def read_html(path: Path) -> Extract:
     """
     data = path.read_bytes()
     if not _NAMED_ENCODING.search(data[:4096]):
-        read_decoded(path)  # refuses binary data
+        text_in(data)  # refuses binary data
     page = decoded_page(data)
     tree = _tree(page)
     title, date, author, language, source = _title(tree), _date(tree), *_told(tree)

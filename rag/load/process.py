@@ -46,6 +46,10 @@ class Readers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
         for loader in self._loaders:
             loader.close()
 
@@ -72,7 +76,7 @@ class Readers:
             for _, future in waiting:
                 future.cancel()
             if waiting:  # whoever wanted them has gone
-                self.__exit__()
+                self.close()
             threads.shutdown()
 
     def _load(self, path: Path, document_id: str) -> Loaded | LoadError:

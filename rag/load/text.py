@@ -49,7 +49,12 @@ def read_decoded(path: Path) -> str:
 
     Raises LoadError where the bytes are no text in any of them.
     """
-    text = decoded(path.read_bytes())
+    return text_in(path.read_bytes())
+
+
+def text_in(data: bytes) -> str:
+    """As `read_decoded`, for bytes that were read already."""
+    text = decoded(data)
     sample = text[:100_000]
     if len(_JUNK.findall(sample)) > _JUNK_SHARE * len(sample):
         raise LoadError("it holds binary data, not text; give the file the suffix of its real format")
