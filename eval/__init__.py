@@ -4,12 +4,15 @@ from eval.command import (
     SplitChoice,
     anchor,
     anchor_or_drop,
+    compare_peers,
     endure_all,
     fit_weights,
     main,
     measure_scale,
     measure_speed,
+    rank,
 )
+from eval.curve import print_curve
 from eval.formats import convert
 from eval.reading import print_reading
 
@@ -18,6 +21,7 @@ __all__ = [
     "SplitChoice",
     "anchor",
     "anchor_or_drop",
+    "compare_peers",
     "convert",
     "endure_all",
     "fit_weights",
@@ -25,5 +29,7 @@ __all__ = [
     "measure_scale",
     "measure_speed",
     "print_chunking",
+    "print_curve",
     "print_reading",
+    "rank",
 ]

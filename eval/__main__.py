@@ -11,6 +11,13 @@ import eval
 import rag
 
 Home = Annotated[Path | None, typer.Option(help="Index folder; that of the settings when not given.")]
+Out = Annotated[Path | None, typer.Option(help="JSON to write; eval/results/DATE.json when not given.")]
+Against = Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")]
+Split = Annotated[str, typer.Option(help="Which judged queries: a split that the set has, or all.")]
+
+_SETS = (
+    "beir=FOLDER, squad2=FILE, clapnq=FOLDER[+CORPUS], mtrag=retrieval_tasks/DOMAIN, multihop=FOLDER, chroma=FOLDER."
+)
 
 app = typer.Typer(add_completion=False, help="Measure the answers on a set of questions.")
 
@@ -19,12 +26,41 @@ app = typer.Typer(add_completion=False, help="Measure the answers on a set of qu
 def run(
     questions: Annotated[Path, typer.Argument(help="JSON-lines file of questions.")] = eval.QUESTIONS,
     split: Annotated[eval.SplitChoice, typer.Option(help="Which questions to ask.")] = "all",
-    out: Annotated[Path | None, typer.Option(help="JSON to write; eval/results/DATE.json when not given.")] = None,
+    out: Out = None,
     home: Home = None,
-    against: Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")] = None,
+    against: Against = None,
 ) -> None:
     """Ask the questions, print the figures, write every answer. The default: `run` may be left out."""
     eval.main(questions, split=split, out=out, home=home, against=against)
+
+
+@app.command()
+def rank(
+    folder: Annotated[Path, typer.Argument(help="corpus.jsonl, queries.jsonl and qrels/ as BEIR has them.")],
+    split: Split = "test",
+    out: Out = None,
+    home: Annotated[Path | None, typer.Option(help="Index folder to keep; thrown away when not given.")] = None,
+    against: Against = None,
+) -> None:
+    """Search a BEIR collection, print the figures, write every ranking: `rag eval --beir`."""
+    eval.rank(folder, split=split, out=out, home=home, against=against)
+
+
+@app.command()
+def peers(
+    sets: Annotated[list[str], typer.Argument(metavar="KIND=PATH[@SPLIT]...", help=_SETS)],
+    split: Split = "test",
+    only: Annotated[str, typer.Option(help="Systems by name, with commas between; all by default.")] = "",
+    cache: Annotated[Path | None, typer.Option(help="SQLite file that keeps every vector.")] = None,
+    homes: Annotated[Path | None, typer.Option(help="Folder that keeps our index of each set.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON to write.")] = None,
+) -> None:
+    """Compare what other libraries retrieve by default with ours, on the same passages, queries and vectors.
+
+    Needs what `pip install -e .[peers]` installs.
+    """
+    names = [name for name in only.split(",") if name]
+    eval.compare_peers(sets, split=split, only=names, cache=cache, homes=homes, out=out)
 
 
 @app.command()
@@ -80,6 +116,17 @@ def scale(
 ) -> None:
     """Measure what an index of many small files costs, and how it answers during an ingest."""
     eval.measure_scale(files, Console())
+
+
+@app.command()
+def curve(
+    sizes: Annotated[str, typer.Option(help="How many chunks, with commas between.")] = "10000,100000",
+    out: Annotated[Path | None, typer.Option(help="JSON to write.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="SVG to draw; needs matplotlib.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Folder to keep the indexes in; else they are thrown away.")] = None,
+) -> None:
+    """Measure how retrieval grows with the corpus: latency by stage, recall, memory, disk and build time."""
+    eval.print_curve([int(size) for size in sizes.split(",")], out, Console(), picture=picture, keep=keep)
 
 
 @app.command()

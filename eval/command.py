@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 import rag
-from eval import dataset, endure, fit, report, scale, speed
+from eval import collection, dataset, endure, fit, ours, ranking, report, scale, speed
 from eval.dataset import Question
 from eval.run import Progress, run
 
@@ -47,6 +47,70 @@ def main(
     show(results, baseline, console)
     console.print(f"Every question and answer: {written}", markup=False, soft_wrap=True)
     return written
+
+
+def rank(
+    folder: Path,
+    *,
+    split: str = "test",
+    out: Path | None = None,
+    home: Path | None = None,
+    against: Path | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Ingest the passages of a BEIR folder, search for its queries, print the figures; where their JSON was written.
+
+    `home` keeps the index, so that a second run ingests only what changed; `out` and `against` are as for `main`.
+    """
+    console = console or Console()
+    baseline = report.load_ranking(against) if against else None
+    beir = collection.read("beir", folder)
+    beir.judgements(split)  # what there is nothing to ask of need not be ingested
+    with _bars() as begin, ours.opened(home, progress=begin("Ingesting")) as system:
+        ranked = ranking.run(system, beir, split, progress=begin("Searching"))
+    settings = system.settings.model_dump(mode="json", exclude={"llm_key"})
+    results = ranking.results(beir, split, {ours.NAME: ranked}) | {"settings": settings}
+    written = save(results, out)
+    console.print(report.rankings(results), "")
+    if baseline:
+        console.print(report.ranking_comparison(results, baseline), "")
+    for passage, reason in system.skipped[:1]:
+        told = f"Not ingested: {len(system.skipped)} passages, the first {passage}: {reason}"
+        console.print(told, markup=False, soft_wrap=True)
+    console.print(f"Every query and ranking: {written}", markup=False, soft_wrap=True)
+    return written
+
+
+def compare_peers(
+    sets: Sequence[str],
+    *,
+    split: str = "test",
+    only: Sequence[str] = (),
+    cache: Path | None = None,
+    homes: Path | None = None,
+    out: Path | None = None,
+    console: Console | None = None,
+) -> None:
+    """Print a table for each set, KIND=PATH, of what other libraries retrieve from it and ours; JSON where named.
+
+    `sets` may name their own split, KIND=PATH@SPLIT; `only` names systems; `cache` is a file of vectors that runs may
+    share, and `homes` a folder that keeps our index of each set. Copies of a passage are one, because whoever shows
+    them once would else be scored by which of them it shows.
+    """
+    from eval import peers, vectors
+
+    console = console or Console()
+    read = [(collection.read(form, *paths).distinct(), own or split) for form, paths, own in map(_set, sets)]
+    names = peers.chosen(only)
+    told = []
+    with vectors.Vectors.kept_in(cache) as embedder, _bars() as begin:
+        for one, its_split in read:
+            home = homes / one.name if homes else None
+            ranked = peers.compare(one, its_split, names, embedder, home=home, progress=begin)
+            told.append(ranking.results(one, its_split, ranked))
+            console.print(report.markdown(told[-1]), markup=False, highlight=False, soft_wrap=True)
+            if out:
+                save({"packages": peers.packages(), "sets": told}, out)
 
 
 def anchor(questions: Path, *, home: Path | None = None) -> int:
@@ -110,6 +174,15 @@ def endure_all(kills: int, damage: int, console: Console) -> None:
             console.print(f"  {what}: {number}", markup=False, soft_wrap=True)
 
 
+def _set(named: str) -> tuple[str, list[Path], str]:
+    """KIND, paths and split, if one is named, of KIND=PATH[+PATH][@SPLIT]."""
+    form, _, rest = named.partition("=")
+    paths, _, split = rest.rpartition("@") if "@" in Path(rest).name else (rest, "", "")
+    if not (form and paths):
+        raise dataset.DatasetError(f"{named!r} is not KIND=PATH, or KIND=PATH@SPLIT.")
+    return form, [Path(path) for path in paths.split("+")], split
+
+
 def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question, ...]:
     """The questions of a split; DatasetError when there are none."""
     chosen = tuple(question for question in questions if split in ("all", question.split))
@@ -143,6 +216,17 @@ def show(results: report.Run, baseline: report.Run | None, console: Console) -> 
 @contextmanager
 def _bar() -> Iterator[Progress]:
     """A progress bar on stderr, gone when done, so that stdout holds the figures alone."""
-    with ProgressBar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Asking", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with _bars() as begin:
+        yield begin("Asking")
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str], Progress]]:
+    """As `_bar`, a bar for each thing that is begun."""
+    with ProgressBar(console=Console(stderr=True), transient=True) as bars:
+
+        def begin(what: str) -> Progress:
+            task = bars.add_task(what, total=None)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        yield begin

@@ -112,7 +112,7 @@ def hard_negatives(folder: Path, *, tokenizer: Any, draw: random.Random, most: i
         draw.shuffle(asked)
         for entry in asked[:most]:
             gold = {place["document_id"] for place in entry["gold"]}
-            found = [passages[int(at)] for at, _ in index.search(entry["question"], 4 * each)]
+            found = [passages[int(at)] for at, _ in index.search({entry["question"]: 1.0}, 4 * each)]
             wrong = [item for item in found if item[0] not in gold and not _holds_answer(entry, item[2], item[3])]
             for _, title, body, window in wrong[:each]:
                 answers = [False] * len(window)

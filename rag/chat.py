@@ -3,19 +3,23 @@
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rag import question as asked
 from rag.answer import abstain, extract
 from rag.answer.verify import verify
-from rag.errors import StoreError
+from rag.errors import ModelError, StoreError
 from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
+from rag.models.first_use import at_first_use
 from rag.models.reader import Read, Reader, Reading
-from rag.retrieve import Hit, passages, read_closely, retrieve
+from rag.models.remembered import Remembered
+from rag.models.rerank import Rerank, order, reranker
+from rag.retrieve import Hit, heading_of, passages, read_closely, retrieve
 from rag.schema import EVERYTHING, Answer, Box, Draft, Evidence, Passage, Scope, SourceDocument, Span, Turn, Weighed
 from rag.settings import Settings
 
@@ -25,39 +29,72 @@ if TYPE_CHECKING:
 NOT_SAID = "The documents do not say."
 _LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each of its names would be looked up
 _MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file need not see ten numbers
+_RECENT = 9  # earlier questions that a search takes up, beside the first; the pull of older ones is below .05
 _NEAREST = 3  # passages shown with an answer that is none
+
+
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """A question in its conversation: as it is read and answered alone, and as it is searched after earlier ones."""
+
+    alone: str
+    searched: str
+    earlier: tuple[str, ...]
 
 
 class Chatbot:
     """Answers questions over an index. Safe to share between threads; conversations are the caller's to keep."""
 
     def __init__(
-        self, store: Store, settings: Settings, *, encode: Encode, read: Read, llm: "LLM | None" = None
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        encode: Encode,
+        read: Read,
+        rerank: Rerank | None = None,
+        llm: "LLM | None" = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._encode = encode
         self._read = read
+        self._rerank = rerank
         self._llm = llm
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
-        """A chatbot over the index at `settings.home`. Raises StoreError, ConfigError or ModelError."""
+        """A chatbot over the index at `settings.home`. Raises StoreError, ConfigError or ModelError.
+
+        What reads and encodes is loaded at the first question that needs it, so ModelError may come there too.
+        """
         settings = settings or Settings()
         llm = None
         if settings.llm != "none":
             from rag.models.llm import language_model
 
             llm = language_model(settings)
-        return cls(Store.open(settings), settings, encode=question_encoder(settings), read=Reader(), llm=llm)
+        return cls(
+            Store.open(settings),
+            settings,
+            encode=Remembered(at_first_use(lambda: question_encoder(settings))),
+            read=at_first_use(Reader),
+            rerank=at_first_use(lambda: reranker(settings.reranker)) if settings.reranker else None,
+            llm=llm,
+        )
 
     def close(self) -> None:
         """Let go of the index's files."""
         self._store.close()
 
-    def retrieve(self, question: str, k: int = 10, *, scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
-        """The `k` passages nearest to a question in the documents in scope, best first."""
-        hits = self._hits(_plain(question), scope)
+    def retrieve(
+        self, question: str, k: int = 10, *, history: Sequence[Turn] = (), scope: Scope = EVERYTHING
+    ) -> tuple[Passage, ...]:
+        """The `k` passages nearest to a question in the documents in scope, best first.
+
+        After earlier turns it is searched as it is asked: drawn towards what was asked before.
+        """
+        hits = self._hits(self._meant(question, history), scope)
         return passages(hits, self._store.catalog.document, k)
 
     def ask(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Answer:
@@ -69,7 +106,7 @@ class Chatbot:
         """The answer while it grows: each extends the last, and only the final one has claims and is checked."""
         evidence = self.explain(question, history, scope=scope)
         if not evidence.passages or evidence.confidence < self._settings.answer_threshold:
-            yield _not_said(question, evidence.passages, evidence.confidence)
+            yield _not_said(question, evidence, evidence.passages, evidence.confidence)
         elif self._llm is None:
             chosen = extract.choose(
                 evidence.sentences, most=self._settings.sentences, margin=self._settings.sentence_margin
@@ -80,8 +117,8 @@ class Chatbot:
 
     def explain(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Evidence:
         """What the answer would be decided from: passages, each sentence weighed, and the confidence."""
-        meant = _plain(self._standalone(question, history)) if question.strip() else ""
-        hits = self._hits(meant, scope)
+        understood = self._meant(question, history)
+        meant, hits = understood.alone, self._hits(understood, scope)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
         weighed = extract.rate(
             meant,
@@ -125,8 +162,11 @@ class Chatbot:
         """The id of every document, in order."""
         return tuple(document_id for document_id, _, _ in self._store.catalog.documents())
 
-    def _hits(self, question: str, scope: Scope) -> tuple[Hit, ...]:
-        return retrieve(self._store, self._encode, question, self._settings, scope) if question.strip() else ()
+    def _hits(self, asked: "_Understood", scope: Scope) -> tuple[Hit, ...]:
+        if not asked.searched:
+            return ()
+        hits = retrieve(self._store, self._encode, asked.searched, self._settings, scope, asked.earlier)
+        return hits if self._rerank is None else _reranked(hits, asked.alone, self._rerank, self._settings.reranked)
 
     def _readings(self, question: str, hits: Sequence[Hit]) -> dict[Span, Reading]:
         """What the reader makes of each sentence of the chunks, by its place in its document."""
@@ -137,12 +177,25 @@ class Chatbot:
             for reading in readings
         }
 
-    def _standalone(self, question: str, history: Sequence[Turn]) -> str:
+    def _meant(self, question: str, history: Sequence[Turn]) -> "_Understood":
+        """A follow-up made to stand alone, by the language model or by rule; all empty where nothing is asked."""
+        if not question.strip():
+            return _Understood("", "", ())
+        if history and (rewritten := self._rewritten(question, history)):
+            return _Understood(_plain(rewritten), _plain(rewritten), ())
+        earlier = [_plain(turn.question) for turn in history if turn.question.strip()]
+        alone = asked.standalone(question, history)
+        return _Understood(_plain(alone), _plain(question), (*earlier[:1], *earlier[1:][-_RECENT:]))
+
+    def _rewritten(self, question: str, history: Sequence[Turn]) -> str | None:
+        """The question in the language model's words; None without a model, and when it fails or writes none."""
         if self._llm is None:
-            return asked.standalone(question, history)
+            return None
         from rag.answer import generate
 
-        return generate.standalone(self._llm, question, history)
+        with suppress(ModelError):  # the documents can be searched all the same
+            return generate.standalone(self._llm, question, history)
+        return None
 
     def _written(self, llm: "LLM", question: str, evidence: Evidence) -> Iterator[Answer]:
         from rag.answer import generate
@@ -152,7 +205,7 @@ class Chatbot:
         for reply in generate.stream(
             llm, evidence.question, found, window=self._settings.llm_context, reply=self._settings.llm_reply
         ):
-            yield Answer(question, generate.readable(reply), (), found, False, confidence)
+            yield Answer(question, generate.readable(reply), (), found, False, confidence, evidence.question)
         drafts, _ = generate.drafts(reply, found)
         if generate.declined(reply):
             drafts = ()
@@ -165,10 +218,10 @@ class Chatbot:
         found = tuple(passage for passage in evidence.passages if _stands(passage, documents))
         drafts = [standing for draft in drafts if (standing := _without_changed(draft, found))]
         if not drafts:
-            return _not_said(question, found, min(evidence.confidence, self._settings.answer_threshold))
+            return _not_said(question, evidence, found, min(evidence.confidence, self._settings.answer_threshold))
         claims = verify(drafts, documents.__getitem__, found, self._encode, copies=self._copies)
         text = " ".join(claim.text for claim in claims)
-        return Answer(question, text, claims, found, False, evidence.confidence)
+        return Answer(question, text, claims, found, False, evidence.confidence, evidence.question)
 
     def _copies(self, document_id: str) -> list[SourceDocument]:
         """Other files of the same content, as far as a reader wants to see them."""
@@ -210,5 +263,14 @@ def _inside(span: Span, outer: Span) -> bool:
     return span.document_id == outer.document_id and outer.start <= span.start and span.end <= outer.end
 
 
-def _not_said(question: str, found: Sequence[Passage], confidence: float) -> Answer:
-    return Answer(question, NOT_SAID, (), tuple(found[:_NEAREST]), True, confidence)
+def _reranked(hits: Sequence[Hit], question: str, rerank: Rerank, most: int) -> tuple[Hit, ...]:
+    """The hits with the first `most` put in order by the reranker.
+
+    The fused scores stay at their places, the best at the first: what comes after orders and weighs by them.
+    """
+    places = order(rerank, question, [f"{heading_of(hit.chunk)}. {hit.chunk.text}" for hit in hits], most=most)
+    return tuple(replace(hits[place], score=hit.score) for place, hit in zip(places, hits, strict=True))
+
+
+def _not_said(question: str, evidence: Evidence, found: Sequence[Passage], confidence: float) -> Answer:
+    return Answer(question, NOT_SAID, (), tuple(found[:_NEAREST]), True, confidence, evidence.question)

@@ -272,18 +272,35 @@ def serve(
 @app.command(name="eval")
 def evaluate(
     questions: Annotated[Path | None, typer.Argument(help="JSONL file.", show_default="the corpus's own")] = None,
-    split: Annotated[str, typer.Option(help="dev, test or all.")] = "all",
+    beir: Annotated[Path | None, typer.Option(metavar="DIR", help="Rank a BEIR collection instead.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="dev, test or all; of a collection, any that it has.", show_default="all; test")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--out", help="Where to write the results as JSON.")] = None,
     against: Annotated[Path | None, typer.Option(help="Results of an earlier run to compare with.")] = None,
     home: Home = None,
 ) -> None:
-    """Measure answers, citations and abstentions against a gold question set."""
+    """Measure answers, citations and abstentions against a gold question set; or the ranking of a collection.
+
+    With --beir, --home keeps the index of the collection's passages; without it, the index is thrown away.
+    """
     import eval as evaluation
 
-    if split not in ("dev", "test", "all"):
+    if beir and questions:
+        raise typer.BadParameter("either questions or a collection", param_hint="--beir")
+    if not beir and split not in (None, "dev", "test", "all"):
         raise typer.BadParameter("dev, test or all", param_hint="--split")
     _settings(home)  # what is wrong with them is told first, as by every command
-    evaluation.main(questions or evaluation.QUESTIONS, split=split, out=output, home=home, against=against)  # type: ignore[arg-type]  # checked above
+    if beir:
+        evaluation.rank(beir, split=split or "test", out=output, home=home, against=against)
+        return
+    evaluation.main(
+        questions or evaluation.QUESTIONS,
+        split=split or "all",  # type: ignore[arg-type]  # checked above
+        out=output,
+        home=home,
+        against=against,
+    )
 
 
 def main() -> None:
@@ -340,7 +357,8 @@ def _bot(home: Path | None) -> "closing[Chatbot]":
 def _server(settings: "Settings") -> Any:
     from rag.chat import Chatbot
 
-    bot = Chatbot.open(settings)  # before the imports that take 5 s: what is wrong with the index is told at once
+    bot = Chatbot.open(settings)  # before the imports that take 5 s: what is wrong with the index is told at once,
+    bot.explain("Ready?")  # and what is wrong with a model; nobody's first question then waits for it
 
     import uvicorn
 
@@ -463,6 +481,8 @@ def _show_health(report: HealthReport, as_json: bool) -> None:
 
 
 def _show_answer(answer: Answer) -> None:
+    if answer.reworded:
+        out.print(Text(f"Understood as: {_name(answer.asked)}", "dim"))
     if answer.abstained:
         out.print(Text(answer.text, "bold"))
         if answer.passages:

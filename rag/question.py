@@ -36,6 +36,7 @@ _POINTS_BACK = re.compile(r"\b(?:he|she|they|him|her|his|hers|their|theirs|them|
 _POINTS_BACK_UNNAMED = re.compile(r"\b(?:that|those|these|this|there|then|ones?|both)\b", re.I)
 _OPENS = re.compile(r"(?:and|but|so|also|what about|how about)\b", re.I)
 _GOES_ON = re.compile(r"(?:what else|who else|why|how so|when|where)\b", re.I)
+_QUOTES = re.compile(r'"([^"]*)"|“([^”]*)”|„([^“]*)“|«([^»]*)»')
 _SHORT = 4  # words: a question as short as this rarely stands alone
 
 
@@ -49,6 +50,11 @@ def names(text: str) -> tuple[str, ...]:
             if (word[0].isupper() or word[0].isdigit()) and word.lower() not in _ASKING
         )
     )
+
+
+def quoted(text: str) -> tuple[str, ...]:
+    """What stands in double quotes, in order."""
+    return tuple("".join(groups).strip() for groups in _QUOTES.findall(text) if "".join(groups).strip())
 
 
 def kind_of_answer(question: str) -> Kind:

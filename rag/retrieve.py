@@ -4,8 +4,10 @@ This does not go through llama-index retrievers: importing them and its Chroma s
 and their dense score is exp(-distance), while fusion here needs the cosine itself.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,15 @@ from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode
 from rag.models.reader import Excerpt, Read, Reading
+from rag.question import follows_up, quoted
 from rag.schema import EVERYTHING, Passage, Scope, SourceDocument, Span
 from rag.settings import Settings
 
+_DEEP = 4  # times as many chunks get their BM25 as are candidates by it: those found by their vectors need it too
+_LEANING, _STANDING = 0.5, 0.2  # weight of the vector of what was asked before, for a follow-up and any other question
+_FADING = 0.7  # of that, with each turn back; the first question names what the talk is about and counts in full
+_EARLIER = 0.2  # weight of the words of earlier questions
+_TENTH, _USUAL_LEAD = 9, 0.45  # how far the best BM25 is before the tenth, as a share of the best, on six sets
 _SAME_WORDS = 0.85  # share of words in common (Jaccard) from which two passages are one shown twice
 _MOST_MERGED = 3  # chunks in one passage at most: a passage should read at a glance
 
@@ -33,14 +41,60 @@ class Hit:
 
 
 def retrieve(
-    store: Store, encode: Encode, question: str, settings: Settings, scope: Scope = EVERYTHING
+    store: Store,
+    encode: Encode,
+    question: str,
+    settings: Settings,
+    scope: Scope = EVERYTHING,
+    earlier: Sequence[str] = (),
 ) -> tuple[Hit, ...]:
-    """Chunks of the documents in scope for the question, best first. Empty when there is none."""
-    vector = encode([question])[0]
+    """Chunks of the documents in scope for the question, best first. Empty when there is none.
+
+    `earlier` are the conversation's questions before it, first to last: they pull a little, more where the question
+    leans on them. Chunks that hold what stands in quotes, word for word, come first.
+    """
+    vector = _vector(encode, question, earlier)
     within = store.catalog.numbers(scope) if scope else None
-    bm25 = dict(store.matching(question, settings.candidates, within))
-    ids = dict.fromkeys([*store.nearest(vector, settings.candidates, within), *bm25])
-    return tuple(fuse(store.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight))
+    texts = {**dict.fromkeys(earlier, _EARLIER), question: 1.0}
+    bm25 = dict(store.matching(texts, _DEEP * settings.candidates, within))
+    ids = dict.fromkeys([*store.nearest(vector, settings.candidates, within), *list(bm25)[: settings.candidates]])
+    hits = fuse(store.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight * _trust(list(bm25.values())))
+    return tuple(sorted(hits, key=partial(_lacking, [_plain(words) for words in quoted(question)])))
+
+
+def _vector(encode: Encode, question: str, earlier: Sequence[str]) -> NDArray[np.float32]:
+    """Where the question stands, drawn towards what was asked before; of length 1."""
+    asked, *before = encode([question, *earlier])
+    if not before:
+        return _unit(asked)
+    fading = [_FADING**back for back in reversed(range(len(before)))]
+    fading[0] += 1.0
+    pull = _unit(np.asarray(fading, dtype=np.float32) @ np.stack(before))
+    return _unit(asked + (_LEANING if follows_up(question) else _STANDING) * pull)
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = vector / np.float32(np.linalg.norm(vector) or 1)
+    return unit
+
+
+def _trust(scores: Sequence[float]) -> float:
+    """How much the words of this question tell, 1 for a usual one: the more, the further the best is before the tenth.
+
+    `scores` are BM25, best first. nDCG@10 of six sets +.003 on average over one weight for all questions.
+    """
+    tenth = scores[_TENTH] if len(scores) > _TENTH else 0.0
+    return math.exp(2 * (1 - tenth / scores[0] - _USUAL_LEAD)) if scores else 1.0
+
+
+def _lacking(phrases: Sequence[str], hit: Hit) -> int:
+    """How many of the phrases the chunk does not hold."""
+    text = _plain(hit.chunk.text) if phrases else ""
+    return sum(phrase not in text for phrase in phrases)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def fuse(

@@ -132,6 +132,7 @@ class Answer:
 
     `text` is plain prose without citation markers; `claims` are its sentences in order, empty while it is being
     written and when abstained. `confidence` is the estimated probability, 0 to 1, that the documents answer.
+    `asked` is what was looked up: the question, or a follow-up made to stand alone; empty where nothing was.
     """
 
     question: str
@@ -140,6 +141,12 @@ class Answer:
     passages: tuple[Passage, ...]
     abstained: bool
     confidence: float
+    asked: str = ""
+
+    @property
+    def reworded(self) -> bool:
+        """True if it was looked up in other words than the question was put in."""
+        return not self.question.startswith(self.asked)  # a beginning is a question too long to be looked up whole
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -151,6 +158,7 @@ class Answer:
         """The answer as plain JSON values, spans flattened to document_id, start, end."""
         return {
             "question": self.question,
+            "asked": self.asked,
             "text": self.text,
             "abstained": self.abstained,
             "confidence": round(self.confidence, 4),

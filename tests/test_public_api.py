@@ -72,7 +72,7 @@ def test_ingest_stays_the_function() -> None:
         (rag.ingest, "(folder_or_file, settings=None, *, progress=None, embedder=None)"),
         (Chatbot.open, "(settings=None)"),
         (Chatbot.close, "(self)"),
-        (Chatbot.retrieve, f"(self, question, k=10, *, scope={Scope()})"),
+        (Chatbot.retrieve, f"(self, question, k=10, *, history=(), scope={Scope()})"),
         (Chatbot.ask, f"(self, question, history=(), *, scope={Scope()})"),
         (Chatbot.stream, f"(self, question, history=(), *, scope={Scope()})"),
         (Chatbot.explain, f"(self, question, history=(), *, scope={Scope()})"),

@@ -70,7 +70,8 @@ def conversation(history: Sequence[Entry]) -> str:
 def writing(past: Sequence[Entry], question: str, draft: Answer | None) -> str:
     """What was said so far, then the question with what is written of its answer; None before the first words."""
     words = _text(draft.text) if draft else "Reading the documents"
-    body = f'<p class="claims" dir="auto">{words}<span class="caret"></span></p>'
+    understood = _understood(draft) if draft else ""
+    body = f'{understood}<p class="claims" dir="auto">{words}<span class="caret"></span></p>'
     return _conversation(_exchanges(past) + _exchange(question, body, busy=True))
 
 
@@ -128,7 +129,12 @@ def _answer(answer: Answer, turn: int) -> str:
     else:  # a draft: nothing was checked
         words = _text(answer.text)
         note = "Stopped before it was checked against the documents."
-    return f'<p class="claims" dir="auto">{words}</p><p class="note">{note}</p>'
+    return f'{_understood(answer)}<p class="claims" dir="auto">{words}</p><p class="note">{note}</p>'
+
+
+def _understood(answer: Answer) -> str:
+    """What was looked up, where that is not what was asked."""
+    return f'<p class="note">Understood as: {_isolated(answer.asked)}</p>' if answer.reworded else ""
 
 
 def _claim(claim: Claim, passages: Sequence[Passage], turn: int) -> str:

@@ -20,6 +20,9 @@ _LEAST_ROOM = 60  # tokens; with less, not even one sentence of a passage would 
 _TURNS = 3  # the last exchanges; what an older one said is rarely meant
 _TURN_LENGTH = 400  # characters kept of each question and answer of a conversation
 _QUESTION_LENGTH = 400  # characters; a longer rewrite is an answer or a ramble
+_QUOTES = " \t\"“”'*`"  # what stands around a rewritten question
+_LABEL = re.compile(r"\A(?:[a-z]+ ){0,3}question(?:, rewritten)?\s*:", re.IGNORECASE)
+_ASKS = ("?", "？", "؟")
 
 _LIST = r"(?:passages?\s*)?\^?[0-9]{1,3}(?:\s*(?:[,;–-]|and)\s*[0-9]{1,3})*"
 _ONE = rf"\[\s*{_LIST}\s*\]|【\s*{_LIST}[^】\n]{{0,20}}】|(?<![\w)\]])\([0-9]{{1,2}}(?:\s*,\s*[0-9]{{1,2}})*\)"
@@ -108,10 +111,11 @@ def declined(reply: str) -> bool:
     return bool(_DECLINED.match(_spoken(reply).lstrip(" \n\t\"'*[")))
 
 
-def standalone(llm: "LLM", question: str, history: Sequence[Turn]) -> str:
-    """The question as one that needs no conversation; the question itself when the model's rewrite is no question."""
-    if not history:
-        return question
+def standalone(llm: "LLM", question: str, history: Sequence[Turn]) -> str | None:
+    """The question as one that needs no conversation; None when what the model writes is no such question.
+
+    Raises ModelError.
+    """
     turns = "\n".join(
         prompts.STANDALONE_TURN.format(
             question=turn.question[:_TURN_LENGTH], answer=turn.answer.text[:_TURN_LENGTH] or "I do not know."
@@ -122,15 +126,28 @@ def standalone(llm: "LLM", question: str, history: Sequence[Turn]) -> str:
         "",
         *replies(llm, prompts.STANDALONE_SYSTEM, prompts.STANDALONE_USER.format(turns=turns, question=question)),
     )
-    lines = readable(reply).splitlines() or [""]
-    rewritten = lines[0].strip().strip("\"“”'").strip()
-    return rewritten if 0 < len(rewritten) <= _QUESTION_LENGTH else question
+    return next((line for line in map(_unquoted, readable(reply).splitlines()) if _could_ask(line, question)), None)
 
 
 def _block(number: int, passage: Passage, length: int | None = None) -> str:
     """A passage as the model reads it. A document cannot close its own passage and speak as the user."""
     title = _TAG.sub("‹", passage.title).replace('"', "'")
     return prompts.PASSAGE.format(number=number, title=title, text=_TAG.sub("‹", passage.text)[:length])
+
+
+def _unquoted(line: str) -> str:
+    """A line without what models put around a question: quotation marks, stars, "Question:"."""
+    return _LABEL.sub("", line.strip(_QUOTES)).strip(_QUOTES)
+
+
+def _could_ask(line: str, question: str) -> bool:
+    """True if a line may stand for the question: it asks if that asks, and is no announcement and no ramble."""
+    return (
+        0 < len(line) <= _QUESTION_LENGTH
+        and any(letter.isalnum() for letter in line)
+        and not line.endswith(":")
+        and (line.endswith(_ASKS) or not question.rstrip().endswith(_ASKS))
+    )
 
 
 def _tokens(text: str) -> int:

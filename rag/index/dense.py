@@ -18,7 +18,7 @@ from chromadb.config import Settings as ChromaSettings
 from numpy.typing import NDArray
 
 _NAME = "chunks"
-_BATCH = 4000  # rows in one call; Chroma's own limit is 5461
+_BATCH = 5000  # rows in one call; Chroma's own limit is 5461
 _OPENING = threading.Lock()  # Chroma's table of open systems is one for the process
 _HNSW: Any = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 32}
 
@@ -46,7 +46,7 @@ class DenseIndex:
             self._rows.upsert(ids=list(ids[part]), embeddings=vectors[part])
 
     def search(self, vector: NDArray[np.float32], k: int) -> list[str]:
-        """Ids of the `k` nearest chunks, nearest first."""
+        """Ids of the `k` nearest chunks, or of all where there are fewer, nearest first."""
         found = self._rows.query(query_embeddings=vector[None], n_results=k, include=[])
         if not self._searched:  # the first search is what opens the graph
             self._searched = True

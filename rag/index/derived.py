@@ -19,7 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-_ALWAYS_HASHED = 64 * 2**20  # bytes: 0.1 s; beyond that a file of the same size and time is taken to be the same
+# bytes: 0.1 s; beyond that a file of the same size and time is taken to be the same; for Chroma's SQLite file the size
+# will do: whoever opens it writes to it, and to compare its rows took SECONDS s of every opening at a million chunks
+_ALWAYS_HASHED = 64 * 2**20
 
 
 class UnwritableError(Exception):
@@ -140,11 +142,11 @@ def _recorded(path: Path) -> tuple[int, int, str]:
 
 
 def _same(path: Path, size: int, modified: int, sha: str, *, closely: bool) -> bool:
-    stat = path.stat()
-    listed = stat.st_size == size and stat.st_mtime_ns == modified
+    stat, database = path.stat(), _is_database(path)
+    listed = stat.st_size == size and (stat.st_mtime_ns == modified or database)
     if listed and not closely:
         return True
-    return (stat.st_size == size or _is_database(path)) and _hash(path) == sha
+    return (stat.st_size == size or database) and _hash(path) == sha
 
 
 def _is_database(path: Path) -> bool:

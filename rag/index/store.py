@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -36,14 +36,16 @@ if TYPE_CHECKING:
     from rag.index.dense import DenseIndex
     from rag.index.lexical import LexicalIndex
 
-_COMPARED = 20_000  # chunks: their vectors are read and compared in about 0.1 s
-_BATCH = 2000  # chunks held in memory while a derived index catches up
+_COMPARED = 20_000  # chunks: their vectors, 31 MB, are read in 75 ms; to take them from Chroma begins to be faster
+_MARGIN = 2  # times as many chunks are taken from Chroma as should hold those that are wanted
+_BATCH = 5000  # chunks held in memory while a derived index catches up; Chroma saves its graph after each
 _PATIENCE = 10.0  # seconds that a question waits for an index that is just being put in place of another
 _SPARE = 16 * 2**20  # bytes
 _RETRY = 60.0  # seconds between tries to bring the derived indexes up where the disk is full
 _NO_DAMAGE = (RagError, sqlite3.Error, KeyboardInterrupt, SystemExit)  # what building again would not mend
 
 _Found = TypeVar("_Found")
+_Vectors = tuple[list[str], NDArray[np.float32]]  # ids, and vectors of shape (chunks, dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Store:
         self._copies: TemporaryDirectory[str] | None = None  # of a home that cannot be written to
         self._not_before = 0.0  # when to try again to bring the derived indexes up, after that has failed
         self._opened: tuple[object, ...] | None = None  # what the two above were opened at
+        self._kept: tuple[tuple[object, ...], _Vectors] | None = None  # of the documents last searched within
 
     @classmethod
     def open(cls, settings: Settings) -> "Store":
@@ -115,22 +118,42 @@ class Store:
         """Ids of the chunks nearest to a vector, nearest first; some may be gone from the catalog.
 
         `within`: the numbers of the documents to search, all where it is None. Few are compared one by one; of many,
-        so many chunks are taken from Chroma that `k` of theirs are among them: its own filter walks the whole graph.
+        so many chunks are taken from Chroma that `k` of theirs should be among them: its own filter walks the whole
+        graph. Where they are not, as these documents are about something else, the many are compared too.
         """
         if within is None:
-            return self._search(lambda dense, _: dense.search(vector, min(k, max(dense.count(), 1))))
-        if (few := self.catalog.vectors(within, _COMPARED)) is not None:
-            ids, vectors = few
-            return [ids[at] for at in np.argsort(-(vectors @ vector), kind="stable")[:k]] if ids else []
-        found, taken, chunks = list[str](), 2 * k, self.catalog.count()[1]
-        while len(found) < k and taken < 2 * chunks:
-            taken *= 2
-            found = [id_ for id_ in self.nearest(vector, min(taken, chunks)) if document_number(id_) in within]
-        return found[:k]
+            return self._search(lambda dense, _: dense.search(vector, k))
+        documents, chunks = self.catalog.count()
+        share = len(within) / max(documents, 1)
+        if share * chunks <= _COMPARED and (few := self._few(within)) is not None:
+            return _best(vector, [few], k)
+        wanted = round(_MARGIN * k / max(share, _COMPARED / chunks))
+        found = [id_ for id_ in self.nearest(vector, wanted) if document_number(id_) in within]
+        return found[:k] if len(found) >= k else _best(vector, self.catalog.vectors(within, _COMPARED), k)
 
-    def matching(self, question: str, k: int, within: Set[str] | None = None) -> list[tuple[str, float]]:
-        """(id, BM25 score) of the chunks that share the question's words, best first; `within` as for `nearest`."""
-        return self._search(lambda _, lexical: lexical.search(question, k, within))
+    def _few(self, within: Set[str]) -> "_Vectors | None":
+        """Ids and vectors of the chunks of these documents; None if they are many. Those last asked for are kept."""
+        key = self.catalog.meta("id"), self.catalog.revision, frozenset(within)
+        if self._kept is None or self._kept[0] != key:
+            few = next(self.catalog.vectors(within, _COMPARED + 1), ([], np.empty((0, 1), dtype=np.float32)))
+            if len(few[0]) > _COMPARED:
+                return None
+            self._kept = key, few
+        return self._kept[1]
+
+    def matching(self, texts: Mapping[str, float], k: int, within: Set[str] | None = None) -> list[tuple[str, float]]:
+        """(id, BM25 score) of the chunks that share the question's words, best first; `within` as for `nearest`.
+
+        Tantivy is told the documents one by one. Where they are so many that it is less work, those of all are taken.
+        """
+        taken = round(_MARGIN * k * self.catalog.count()[0] / len(within)) if within else 0
+        if within is None or not taken < len(within):
+            return self._search(lambda _, lexical: lexical.search(texts, k, within))
+        hits = self.matching(texts, taken)
+        found = [(id_, score) for id_, score in hits if document_number(id_) in within]
+        if len(found) >= k or len(hits) < taken:
+            return found[:k]
+        return self._search(lambda _, lexical: lexical.search(texts, k, within))
 
     def document_frequency(self, term: str) -> int:
         """In how many chunks a term stands."""
@@ -416,6 +439,17 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
         return 0
+
+
+def _best(vector: NDArray[np.float32], batches: Iterable[_Vectors], k: int) -> list[str]:
+    """The ids whose vectors have the highest cosine with one, highest first."""
+    best: list[tuple[float, str]] = []
+    for ids, vectors in batches:
+        if len(ids):
+            cosines = vectors @ vector
+            top = np.argpartition(-cosines, min(k, len(ids)) - 1)[:k]
+            best = sorted([*best, *((float(cosines[at]), ids[at]) for at in top)], reverse=True)[:k]
+    return [id_ for _, id_ in best]
 
 
 def _batches(chunks: Iterable[Chunk]) -> Iterator[Sequence[Chunk]]:

@@ -1,4 +1,4 @@
-"""The llama-index embedder over sentence-transformers; imports torch."""
+"""The llama-index embedder over sentence-transformers, and its cross-encoders; imports torch."""
 
 import os
 from pathlib import Path
@@ -44,11 +44,34 @@ def tokenizer_of(name_or_folder: str) -> Any:
     return tokenizer
 
 
+def cross_encoder(name_or_folder: str) -> Any:
+    """The CrossEncoder that lies in a folder or, under its name, in the hub's local cache; nothing is fetched.
+
+    It gives one number for a pair, of any size. Raises ModelError if there is none, or if it sorts pairs into classes.
+    """
+    from sentence_transformers import CrossEncoder
+    from torch.nn import Identity
+
+    _without_bars()
+    try:  # without its sigmoid, which makes the best ones equal
+        model: Any = CrossEncoder(_on_disk(name_or_folder), local_files_only=True, activation_fn=Identity())
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"No reranker at {name_or_folder!r}, and none is fetched. Set RAG_RERANKER to a folder that holds a"
+            " cross-encoder, or to the name of one that was downloaded before; or to nothing, to do without."
+        ) from error
+    if model.num_labels != 1:
+        raise ModelError(
+            f"{name_or_folder!r} gives {model.num_labels} scores for a pair, and a reranker gives one."
+            " Set RAG_RERANKER to a cross-encoder for ranking."
+        )
+    return model
+
+
 def _sentence_transformer(name_or_folder: str) -> Any:
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # else a bar for loading is drawn through ours
+    _without_bars()
     folder = Path(name_or_folder).is_dir()
     try:
         return SentenceTransformer(name_or_folder, local_files_only=folder)
@@ -57,3 +80,26 @@ def _sentence_transformer(name_or_folder: str) -> Any:
             f"No embedding model at {name_or_folder!r}. Set RAG_EMBEDDER to a folder that holds a sentence-transformers"
             " model, or to a model name your machine can download."
         ) from error
+
+
+def _on_disk(name_or_folder: str) -> str:
+    """The folder of a model that is here already. Raises OSError or ValueError where there is none.
+
+    With a name `local_files_only` is not enough: to look in its cache huggingface_hub 2.4 makes the headers of a
+    request, and may fetch a list for its telemetry to do so.
+    """
+    if Path(name_or_folder).is_dir():
+        return name_or_folder
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name_or_folder, "config.json")
+    if not isinstance(found, str):
+        raise FileNotFoundError(name_or_folder)
+    return str(Path(found).parent)
+
+
+def _without_bars() -> None:
+    """No bar for loading is drawn through ours."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

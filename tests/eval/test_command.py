@@ -12,7 +12,26 @@ import rag
 from eval import command, dataset
 from eval.__main__ import main
 from eval.run import run
+from eval.vectors import Vectors
+from rag import cli
 from tests.eval.notebook import LINES, QUESTIONS, Notebook
+from tests.fakes import LightEmbedding
+
+
+def beir(folder: Path) -> Path:
+    """A collection of two passages and two queries, of which one is judged."""
+    (folder / "qrels").mkdir(parents=True)
+    lines = {
+        "corpus.jsonl": [
+            {"_id": "tea", "title": "Tea", "text": "Tea is steeped."},
+            {"_id": "rain", "title": "", "text": "Rain falls."},
+        ],
+        "queries.jsonl": [{"_id": "q1", "text": "What is steeped?"}, {"_id": "q2", "text": "What falls?"}],
+    }
+    for name, rows in lines.items():
+        (folder / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (folder / "qrels" / "test.tsv").write_text("query\tpassage\tgrade\nq1\ttea\t1\n", encoding="utf-8")
+    return folder
 
 
 def test_a_split_is_chosen() -> None:
@@ -59,6 +78,83 @@ def test_a_missing_file_is_one_line_and_exit_status_one(
 
     assert caught.value.code == 1
     assert capsys.readouterr().err.strip() == f"No questions at {missing}. Name a file: rag eval QUESTIONS"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--beir", "gone"], 1, f"{Path('gone/corpus.jsonl')} cannot be read: No such file or directory"),
+        (["--beir", "tea", "--split", "dev"], 1, "tea has no judged queries of split dev; it has test."),
+        (["--beir", "tea", "--against", "gone.json"], 1, "gone.json holds no results of an evaluation"),
+        (["--beir", "tea", "questions.jsonl"], 2, "either questions or a collection"),
+    ],
+)
+def test_a_collection_that_cannot_be_ranked_is_told(
+    arguments: list[str],
+    code: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before anything is ingested: nothing is left in the folder."""
+    monkeypatch.chdir(tmp_path)
+    beir(tmp_path / "tea")
+    monkeypatch.setattr("sys.argv", ["rag", "eval", *arguments, "--home", "home"])
+
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+
+    assert end.value.code == code
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["tea"]
+
+
+@pytest.mark.parametrize("named", ["scifact", "=scifact", "beir=", "beir"])
+def test_a_set_that_is_not_named_rightly_is_told(named: str) -> None:
+    """The message shows how to name one."""
+    with pytest.raises(dataset.DatasetError, match="is not KIND=PATH"):
+        eval.compare_peers([named])
+
+
+def test_peers_prints_a_table_for_each_set_and_writes_all(tmp_path: Path) -> None:
+    """A set may name its own split; the last set's table does not wait in the file for the others."""
+    judged = beir(tmp_path / "tea") / "qrels"
+    (judged / "dev.tsv").write_text("query\tpassage\tgrade\nq2\train\t1\n", encoding="utf-8")
+    with Vectors.kept_in(tmp_path / "vectors.db", LightEmbedding()) as vectors:
+        vectors.of(["Tea\nTea is steeped.", "Rain falls.", "What is steeped?", "What falls?"])
+    console = Console(file=io.StringIO(), width=200)
+    sets = [f"beir={tmp_path / 'tea'}", f"beir={tmp_path / 'tea'}@dev"]
+
+    eval.compare_peers(
+        sets, only=["dense"], cache=tmp_path / "vectors.db", out=tmp_path / "peers.json", console=console
+    )
+
+    written = json.loads((tmp_path / "peers.json").read_text(encoding="utf-8"))
+    assert [(one["split"], list(one["systems"]["dense"]["queries"])) for one in written["sets"]] == [
+        ("test", ["q1"]),
+        ("dev", ["q2"]),
+    ]
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count("| dense | 1.000 | 1.000 | 1.000 |") == 2
+
+
+@pytest.mark.slow
+def test_a_collection_is_ranked_and_compared(tmp_path: Path) -> None:
+    """The figures are printed, every ranking is written, and a second run over the same index compares with it."""
+    folder, home, out = beir(tmp_path / "tea"), tmp_path / "home", tmp_path / "run.json"
+    console = Console(file=io.StringIO(), width=120)
+
+    eval.rank(folder, home=home, out=out, console=console)
+    eval.rank(folder, home=home, out=tmp_path / "second.json", against=out, console=console)
+
+    found = json.loads(out.read_text(encoding="utf-8"))["systems"]["ours"]["queries"]
+    assert found == {
+        "q1": {"scores": {"ndcg@10": 1, "recall@5": 1, "recall@10": 1}, "ranking": ["tea", "rain"]},
+    }
+    assert isinstance(console.file, io.StringIO)
+    assert "tea, test: 1 queries, 2 passages" in console.file.getvalue()
+    assert "Against" in console.file.getvalue()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 import rag
-from eval import report
+from eval import ranking, report
+from eval.collection import Collection, Passage, Query
 from eval.dataset import KINDS, Question, Split
+from eval.ranking import Ranked
 from eval.run import run
 from tests.eval.notebook import ANSWERS, QUESTIONS, Notebook, question
 
@@ -139,3 +142,74 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(report.ReportError, match=r"run\.json"):
         report.load(tmp_path / "run.json")
+
+
+def ranked(scores: dict[str, Sequence[float]], collection: str = "tea") -> dict[str, Any]:
+    """The JSON of systems with these scores, each the share of relevant passages found for a query."""
+    asked = {str(number): Query(str(number)) for number in range(len(next(iter(scores.values()))))}
+    judged = {"test": {key: {"a": 1} for key in asked}}
+    found = {
+        name: Ranked(
+            dict.fromkeys(asked, ()),
+            {key: {"ndcg@10": one, "recall@5": 1.0} for key, one in zip(asked, each, strict=True)},
+            1.0,
+            dict.fromkeys(asked, 0.1),
+        )
+        for name, each in scores.items()
+    }
+    return ranking.results(Collection(collection, {"a": Passage("", "Tea")}, asked, judged), "test", found)
+
+
+def test_a_ranking_has_a_line_for_each_system() -> None:
+    """Every figure with its interval, to three digits, under what was asked of what."""
+    table = report.rankings(ranked({"bm25": [0, 1], "ours": [1, 1]}))
+
+    assert str(table.title) == "tea, test: 2 queries, 1 passages"
+    assert row(table, "bm25") == ["bm25", "0.500 (0.000–1.000)", "1.000 (1.000–1.000)"]
+    assert row(table, "ours")[1] == "1.000 (1.000–1.000)"
+
+
+def test_two_rankings_are_compared_query_by_query() -> None:
+    """Only over queries of both, in pairs: each is better by a half, so there is no doubt about the change."""
+    table = report.ranking_comparison(ranked({"ours": [0.5, 1]}), ranked({"ours": [0, 0.5, 1]}))
+
+    assert "2 queries" in str(table.title)
+    assert row(table, "ndcg@10")[1:] == ["0.250", "0.750", "+0.500 (+0.500 to +0.500)"]
+
+
+def test_rankings_of_different_collections_are_not_compared() -> None:
+    """Their queries have nothing to do with one another, even under the same ids."""
+    with pytest.raises(report.ReportError, match="earlier run is of rain, this one of tea"):
+        report.ranking_comparison(ranked({"ours": [1]}), ranked({"ours": [1]}, "rain"))
+
+
+def test_markdown_ends_with_what_ours_has_over_the_best_other() -> None:
+    """Figure by figure the best of the others, and never ours in its other form."""
+    told = report.markdown(
+        ranked({"bm25": [0, 0.5], "dense": [0, 0.25], "ours": [0.5, 1], "ours, query alone": [1, 1]})
+    )
+
+    lines = told.splitlines()
+    assert lines[0] == "### tea, test: 2 queries, 1 passages"
+    assert lines[2:4] == ["| system | ndcg@10 | recall@5 |", "| --- | --- | --- |"]
+    assert lines[4].startswith("| bm25 | 0.250 (0.000–0.500) |")
+    assert lines[-1] == (
+        "| **ours less the best other** | +0.500 (+0.500 to +0.500) to bm25 | +0.000 (+0.000 to +0.000) to bm25 |"
+    )
+
+
+def test_markdown_of_others_alone_has_no_such_line() -> None:
+    """There is nothing to subtract."""
+    assert "less" not in report.markdown(ranked({"bm25": [0, 1], "dense": [1, 1]}))
+
+
+def test_a_ranking_is_not_taken_for_answers(tmp_path: Path) -> None:
+    """Nor the other way round; the message says what is missing."""
+    (tmp_path / "ranking.json").write_text(json.dumps(ranked({"ours": [1]})), encoding="utf-8")
+    (tmp_path / "answers.json").write_text(json.dumps(results(ANSWERS)), encoding="utf-8")
+
+    with pytest.raises(report.ReportError, match=r"ranking\.json .* no records"):
+        report.load(tmp_path / "ranking.json")
+    with pytest.raises(report.ReportError, match=r"answers\.json .* no systems"):
+        report.load_ranking(tmp_path / "answers.json")
+    assert report.load_ranking(tmp_path / "ranking.json")["collection"] == "tea"

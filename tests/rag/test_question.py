@@ -3,7 +3,7 @@
 import pytest
 
 from rag import Answer, Turn
-from rag.question import Kind, could_answer, follows_up, kind_of_answer, names, standalone
+from rag.question import Kind, could_answer, follows_up, kind_of_answer, names, quoted, standalone
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,20 @@ def test_a_follow_up_does_not_carry_what_came_before_its_subject() -> None:
     history = [turn("What is de-risking?"), turn("Who is Qin Gang?")]
 
     assert standalone("Where is he?", history) == "Where is he? (Who is Qin Gang?)"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('What is a "ship of the line"?', ("ship of the line",)),
+        ("Who said “yes” and «no»?", ("yes", "no")),
+        ('A 6" gun', ()),
+        ('An empty "" and " "', ()),
+    ],
+)
+def test_words_in_double_quotes_are_known(text: str, expected: tuple[str, ...]) -> None:
+    """A single mark quotes nothing, and neither does an apostrophe."""
+    assert quoted(text) == expected
 
 
 def turn(question: str) -> Turn:

@@ -14,6 +14,7 @@ import rag
 from rag import Settings
 from rag.chunk import chunk_spans, word_starts
 from rag.index.catalog import Chunk
+from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.reader import Excerpt, Reading
 from rag.retrieve import Hit, fuse, heading_of, passages, read_closely, retrieve
@@ -268,17 +269,69 @@ def test_both_indexes_give_candidates(store: Store) -> None:
 
     hits = retrieve(store, hash_encode, question, settings)
 
-    assert {found.chunk.id for found in hits} == {*store.nearest(vector, 1), store.matching(question, 1)[0][0]}
+    assert {found.chunk.id for found in hits} == {*store.nearest(vector, 1), store.matching({question: 1.0}, 1)[0][0]}
     assert max(found.lexical for found in hits) == 1.0
 
 
 def test_retrieved_are_best_first(store: Store) -> None:
-    """And scored as fusion says, with the settings' weight."""
-    hits = retrieve(store, hash_encode, "When was the balloon shot down?", Settings(lexical_weight=2.0))
+    """And scored as fusion says, with one weight for all, in which the settings' is a factor."""
+    once, twice = (
+        retrieve(store, hash_encode, "When was the balloon shot down?", Settings(lexical_weight=weight))
+        for weight in (1.0, 2.0)
+    )
 
-    scores = [found.score for found in hits]
+    scores = [found.score for found in once]
+    (weight, *others) = [(found.score - found.cosine) / found.lexical for found in once if found.lexical]
     assert scores == sorted(scores, reverse=True)
-    assert scores == pytest.approx([found.cosine + 2 * found.lexical for found in hits])
+    assert others == pytest.approx([weight] * len(others))
+    assert sorted(found.score for found in twice) == pytest.approx(
+        sorted(found.cosine + 2 * weight * found.lexical for found in once)
+    )
+
+
+def test_words_count_for_more_where_they_single_out_a_chunk(store: Store) -> None:
+    """A word that one chunk has tells more than one that many have."""
+
+    def weight(question: str) -> float:
+        found = max(retrieve(store, hash_encode, question, Settings()), key=lambda found: found.lexical)
+        return found.score - found.cosine
+
+    assert store.document_frequency(terms("Ryder")[0]) < 10 < store.document_frequency(terms("China")[0])
+    assert weight("Ryder") > Settings().lexical_weight > weight("China")
+
+
+def test_chunks_that_hold_the_quoted_words_come_first(store: Store) -> None:
+    """Whatever else they lack; case and line ends do not matter."""
+    text = store.chunks(store.nearest(hash_encode(["fentanyl"])[0], 1))[0].text
+    words = " ".join(text.split()[4:8])
+
+    hits = retrieve(store, hash_encode, f'balloon "{words.upper()}"', Settings())
+
+    holding = [words.casefold() in " ".join(found.chunk.text.casefold().split()) for found in hits]
+    assert holding[0]
+    assert holding == sorted(holding, reverse=True)
+
+
+def test_earlier_questions_draw_the_ranking(store: Store) -> None:
+    """What they ask about ranks higher than without them, the most where the question leans on them."""
+    asked, leaning, earlier = "Which ministers met in June?", "And what did they say in June?", ["fentanyl"]
+
+    def share(question: str, before: Sequence[str]) -> float:
+        hits = retrieve(store, hash_encode, question, Settings(lexical_weight=0.0), earlier=before)[:10]
+        return float(np.mean([found.chunk.vector @ hash_encode(earlier)[0] for found in hits]))
+
+    assert share(asked, earlier) > share(asked, [])
+    assert share(leaning, earlier) - share(leaning, []) > share(asked, earlier) - share(asked, [])
+
+
+def test_a_chunk_found_by_its_vector_has_its_words_counted(store: Store) -> None:
+    """Also when others have more of them: what both indexes know of a chunk is known of every candidate."""
+    question = "When was the balloon shot down by the military?"
+    known = dict(store.matching({question: 1.0}, 4))
+
+    hits = retrieve(store, hash_encode, question, Settings(candidates=1))
+
+    assert all((found.lexical > 0) == (found.chunk.id in known) for found in hits)
 
 
 def test_empty_index_gives_nothing(settings: Settings) -> None:

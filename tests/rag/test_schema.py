@@ -50,15 +50,25 @@ def test_an_answer_lists_each_citation_once_by_marker() -> None:
     assert answer.citations == (first, second)
 
 
+@pytest.mark.parametrize(
+    ("asked", "reworded"),
+    [("And why?", False), ("", False), ("And", False), ("And why? (Who left?)", True), ("Why did he leave?", True)],
+)
+def test_an_answer_knows_whether_its_question_was_reworded(asked: str, reworded: bool) -> None:
+    """Not where it was looked up as it stands, was cut because it is too long, or was not looked up at all."""
+    assert Answer("And why?", "", (), (), True, 0.0, asked).reworded is reworded
+
+
 def test_an_answer_as_json_has_flat_spans() -> None:
     """Citations and passages carry document_id, start and end themselves; nothing but JSON values is left."""
     claim = Claim("It is so.", (citation(1),), "supported")
     passage = Passage(Span("a.md", 0, 9), "It is so.", "Title", 0.5, None)
 
-    told = Answer("Is it?", "It is so.", (claim,), (passage,), False, 0.123456).to_dict()
+    told = Answer("Is it?", "It is so.", (claim,), (passage,), False, 0.123456, "Is it? (What?)").to_dict()
 
     assert json.loads(json.dumps(told)) == {
         "question": "Is it?",
+        "asked": "Is it? (What?)",
         "text": "It is so.",
         "abstained": False,
         "confidence": 0.1235,

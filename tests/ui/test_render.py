@@ -76,8 +76,8 @@ def hostile_turns(words: str) -> list[Turn]:
     source = Passage(Span(words, 0, len(words)), words, words, 1.0, 3)
     quote = Citation(1, source.span, words, 3)
     claims = tuple(Claim(words, (quote,), verdict) for verdict in ("supported", "weak", "unsupported"))
-    said = Answer(words, words, claims, (source,), False, 0.5)
-    return [Turn(words, said), Turn(words, Answer(words, words, (), (source,), True, 0.1))]
+    said = Answer(words, words, claims, (source,), False, 0.5, words * 2)
+    return [Turn(words, said), Turn(words, Answer(words, words, (), (source,), True, 0.1, words * 2))]
 
 
 def test_marker_leads_to_the_cited_words() -> None:
@@ -208,6 +208,16 @@ def test_confidence_is_in_words_with_the_figure_behind(confidence: float, words:
 
     assert f"{words} confidence" in shown.text
     assert figure in shown.values("data-tip")[0]
+
+
+@pytest.mark.parametrize("asked", ["", "And why?", "And why? (Who <b>left</b>?)"])
+def test_what_was_looked_up_is_shown_where_it_is_not_the_question(asked: str) -> None:
+    """Beside the answer, already while it is written, and as words only."""
+    said = replace(answer("And why?", Claim("Sundays.", (), "supported")), asked=asked)
+
+    for shown in (render.conversation([Turn("And why?", said)]), render.writing([], "And why?", said)):
+        told = [words for words in Seen(shown).text if "(Who" in words or "Understood" in words]
+        assert told == (["Understood as: ", asked] if "(" in asked else [])
 
 
 def test_unfinished_answer_is_busy_and_unmarked() -> None:

@@ -264,12 +264,35 @@ def test_follow_up_is_rewritten_with_the_conversation() -> None:
     assert "Qin Gang met Blinken." in llm.prompts[0]
 
 
-def test_first_question_needs_no_model() -> None:
-    """Without a conversation the question stands as it is."""
-    assert generate.standalone(ScriptedLLM(script=[]), "Who is he?", ()) == "Who is he?"
+@pytest.mark.parametrize(
+    "reply",
+    ["", "   \n", "word " * 200 + "?", generate.DECLINED, "...", "He is Qin Gang.", "The question rewritten:", "???"],
+)
+def test_what_is_no_question_is_no_rewrite(reply: str) -> None:
+    """An empty, rambling or declining reply, an answer and an announcement are not used."""
+    assert generate.standalone(ScriptedLLM(script=[reply]), "Who is he?", [turn("Who?", "Qin.")]) is None
 
 
-@pytest.mark.parametrize("reply", ["", "   \n", "word " * 200, generate.DECLINED])
-def test_question_stands_when_the_rewrite_is_no_question(reply: str) -> None:
-    """An empty, rambling or declining rewrite is not used."""
-    assert generate.standalone(ScriptedLLM(script=[reply]), "Who is he?", [turn("Who?", "Qin.")]) == "Who is he?"
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '"Who is Qin Gang?"',
+        "**Who is Qin Gang?**",
+        "Question: Who is Qin Gang?",
+        "The last question, rewritten: Who is Qin Gang?",
+        "Here is the question:\n\nWho is Qin Gang?",
+        "<think>He is Qin.</think>\nWho is Qin Gang?\nI hope this helps.",
+    ],
+)
+def test_a_rewrite_is_found_in_what_models_put_around_it(reply: str) -> None:
+    """Quotation marks, stars, labels, announcements and thoughts are not part of the question."""
+    asked = generate.standalone(ScriptedLLM(script=[reply]), "Who is he?", [turn("Who?", "Qin.")])
+
+    assert asked == "Who is Qin Gang?"
+
+
+def test_an_order_may_stay_one() -> None:
+    """What was asked without a question mark may be rewritten without one."""
+    llm = ScriptedLLM(script=["Tell me more about Qin Gang."])
+
+    assert generate.standalone(llm, "Tell me more.", [turn("Who?", "Qin.")]) == "Tell me more about Qin Gang."

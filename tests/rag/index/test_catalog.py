@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rag.errors import StoreError, StoreMismatchError
 from rag.index.catalog import Catalog, NewChunk, Root, Stamp
-from rag.schema import SourceDocument
+from rag.schema import Scope, SourceDocument
 
 VECTOR = np.array([1.0, 0.0], dtype=np.float32)
 
@@ -413,3 +413,124 @@ def put(catalog: Catalog, id_: str, text: str, *spans: tuple[int, int], root: Ro
     """A document with a chunk at each span."""
     document = SourceDocument(id_, id_, None, text, ())
     catalog.put(document, [NewChunk(start, end, "", VECTOR) for start, end in spans], root=root, sha256=text)
+
+
+# Scopes
+
+PLACES = (
+    "a.md",
+    "b.MD",
+    "x/a.md",
+    "x/y/b.htm",
+    "x/y/README",
+    "xy/c.tar.gz",
+    "x.d/e",
+    "[1].txt",
+    "é/ü.html",
+    "x/y.md/z",
+)
+DAYS = (None, "2019", "2019-07", "2019-07-01", "2019-07-31", "2019-08-01", "2020")
+PATTERNS = (
+    "x",
+    "x/",
+    "./x",
+    "x/y",
+    "x\\y",
+    "x?",
+    "*",
+    "?",
+    ".",
+    "",
+    "*.md",
+    "*/b.*",
+    "[1].txt",
+    "[x]",
+    "é",
+    "a.md",
+    "\ud800",
+)
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """A catalog with a document of each day at each place."""
+    created = Catalog.create(tmp_path_factory.mktemp("placed") / "catalog.db", fingerprint="f", model="m")
+    folder = created.root(Path("/documents"), whole=True)
+    for place in PLACES:
+        for at, day in enumerate(DAYS):
+            created.put(SourceDocument(f"{at}/{place}" if at else place, "", day, "x", ()), [], root=folder, sha256="s")
+    yield created
+    created.close()
+
+
+@limits(deadline=None)
+@given(
+    paths=st.lists(st.sampled_from([*PATTERNS, *(f"3/{pattern}" for pattern in PATTERNS)]), max_size=2),
+    types=st.lists(st.sampled_from(["md", ".MD", "html", "*.htm", "gz", "readme", "x/y/readme", "d/e"]), max_size=2),
+    after=st.sampled_from([None, "2018", "2019-07", "2019-07-15", "2019-08"]),
+    before=st.sampled_from([None, "2019", "2019-07", "2019-07-15", "2020-01-01"]),
+)
+def test_documents_in_a_scope_are_those_that_it_holds(
+    placed: Catalog, paths: list[str], types: list[str], after: str | None, before: str | None
+) -> None:
+    """Whatever the database makes of the condition: as `Scope.holds` tells of each document."""
+    scope = Scope(tuple(paths), tuple(types), after, before)
+
+    found = placed.numbers(scope)
+
+    listed = placed._db.execute("SELECT number, id, date FROM documents")
+    assert found == {str(number) for number, id_, day in listed if scope.holds(id_, day)}
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(paths=("3/x",)),
+        Scope(paths=("3/x*",)),
+        Scope(types=("md",)),
+        Scope(after="2019-07-02", before="2019-07-31"),
+    ],
+    ids=["folder", "pattern", "type", "days"],
+)
+def test_documents_in_a_scope_are_found_by_an_index(placed: Catalog, scope: Scope) -> None:
+    """No other document is looked at, however many there are."""
+    statements = list[str]()
+    placed._db.set_trace_callback(statements.append)
+
+    placed.numbers(scope)
+
+    placed._db.set_trace_callback(None)
+    plans = [step for one in statements for *_, step in placed._db.execute(f"EXPLAIN QUERY PLAN {one}")]
+    assert any(step.startswith("SEARCH documents USING") for step in plans)
+    assert not any("SCAN documents" in step for step in plans)
+
+
+def test_counts_are_of_now(catalog: Catalog, root: Root) -> None:
+    """Also after a change that was undone, and one by another process."""
+    put(catalog, "a.md", "Text.", (0, 5), root=root)
+    counts = [catalog.count()]
+    with pytest.raises(ZeroDivisionError), catalog._change():
+        catalog._db.execute("DELETE FROM documents")
+        counts.append(catalog.count())
+        1 / 0  # noqa: B018
+    counts.append(catalog.count())
+    other = Catalog.open(catalog.path)
+    other.remove(["a.md"])
+    counts.append(catalog.count())
+
+    other.close()
+    assert counts == [(1, 1), (0, 0), (1, 1), (0, 0)]
+
+
+def test_change_while_a_catalog_is_opened_is_no_damage(catalog: Catalog, root: Root) -> None:
+    """A commit between two of the statements that compare its seal is not seen by the second alone."""
+    other = Catalog.open(catalog.path)
+    changes = iter(range(100))
+    other._db.set_trace_callback(
+        lambda statement: put(catalog, f"{next(changes)}.md", "Text.", root=root) if "FROM roots" in statement else None
+    )
+
+    other._expect_seal()
+
+    other.close()
+    assert next(changes) > 0

@@ -28,6 +28,11 @@ def test_nearest_come_first(index: DenseIndex) -> None:
     assert index.search(vectors(1)[0], 3) == ["a", "d", "b"]
 
 
+def test_as_many_as_there_are_come_where_more_are_asked_for(index: DenseIndex) -> None:
+    """Without counting them first, which takes Chroma the longer the more there are."""
+    assert index.search(vectors(1)[0], 50) == ["a", "b", "c"]
+
+
 def test_empty_index_finds_nothing(tmp_path: Path) -> None:
     """Nor does it fail."""
     index = DenseIndex(tmp_path / "chroma")

@@ -82,6 +82,19 @@ def test_counting_who_opened_it_is_no_damage(derived: Derived) -> None:
     assert derived.intact(in_use(derived))
 
 
+@pytest.mark.parametrize(("name", "noticed"), [("rows.sqlite3", False), ("words.idx", True)])
+def test_large_database_is_not_read_row_by_row(
+    derived: Derived, monkeypatch: pytest.MonkeyPatch, name: str, noticed: bool
+) -> None:
+    """Whoever opens it changes its time, so that alone is no reason to read all of it; for any other file it is."""
+    monkeypatch.setattr("rag.index.derived._ALWAYS_HASHED", 0)
+    path = derived.path(in_use(derived)) / name
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    os.utime(path, ns=(1, 1))
+
+    assert derived.intact(in_use(derived)) is not noticed
+
+
 def test_graph_that_was_never_saved_says_nothing(derived: Derived) -> None:
     """Its files are written anew by whoever opens it, so they are not compared."""
     folder = derived.copy(in_use(derived))

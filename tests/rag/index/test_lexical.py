@@ -50,14 +50,14 @@ def test_passage_that_shares_more_words_is_first(index: LexicalIndex) -> None:
     """And one that shares none is not among them."""
     index.add([chunk("rain", "Rain fell.")])
 
-    assert [id_ for id_, _ in index.search("Is honey made in gardens?", 5)] == ["bees", "vault"]
+    assert [id_ for id_, _ in index.search({"Is honey made in gardens?": 1.0}, 5)] == ["bees", "vault"]
 
 
 def test_score_is_bm25(tmp_path: Path) -> None:
     """Two passages of three words, one of which has the word: the idf, times 1 for its length and its one place."""
     index = holding(tmp_path, ("a", "red green blue"), ("b", "red green yellow"))
 
-    ((id_, score),) = index.search("yellow", 5)
+    ((id_, score),) = index.search({"yellow": 1.0}, 5)
 
     assert id_ == "b"
     assert score == pytest.approx(log(1 + (2 - 1 + 0.5) / (1 + 0.5)), rel=1e-6)
@@ -69,7 +69,7 @@ def test_title_and_heading_count_as_text(tmp_path: Path, place: str) -> None:
     index = LexicalIndex(tmp_path)
     index.add([chunk("above", "red", **{place: "yellow"}), chunk("itself", "yellow", **{place: "red"})])
 
-    (_, best), (_, other) = index.search("yellow", 5)
+    (_, best), (_, other) = index.search({"yellow": 1.0}, 5)
 
     assert other == pytest.approx(best, rel=1e-6)
 
@@ -77,7 +77,7 @@ def test_title_and_heading_count_as_text(tmp_path: Path, place: str) -> None:
 @pytest.mark.parametrize("question", ["", "the of and", "zebra", "?!"])
 def test_question_without_a_known_word_finds_nothing(index: LexicalIndex, question: str) -> None:
     """There are no hits with a score of zero."""
-    assert index.search(question, 5) == []
+    assert index.search({question: 1.0}, 5) == []
 
 
 @limits(deadline=None)
@@ -86,14 +86,44 @@ def test_any_question_is_only_words(shared: LexicalIndex, question: str) -> None
     """Nothing in it is syntax: whoever has a word of it is found, and nobody else."""
     asked = set(terms(question))
 
-    found = {id_ for id_, _ in shared.search(question, 5)}
+    found = {id_ for id_, _ in shared.search({question: 1.0}, 5)}
 
     assert found == {id_ for id_, text in (BEES, VAULT) if asked & set(terms(text))}
 
 
+def test_words_side_by_side_count_for_more_than_apart(tmp_path: Path) -> None:
+    """Stop words between them are stepped over, and the order matters."""
+    together, apart = ("together", "A ship of the line sank."), ("apart", "A line of the ship sank.")
+    index = holding(tmp_path, apart, together)
+
+    (first, best), (_, other) = index.search({"Which ship of a line?": 1.0}, 5)
+
+    assert first == "together"
+    assert best > other
+
+
+def test_words_in_quotes_count_as_they_stand(tmp_path: Path) -> None:
+    """So much that the passage which has them in a row is before one that has them more often."""
+    index = holding(tmp_path, ("often", "order law order law law"), ("row", "they kept law and order here all day"))
+
+    assert index.search({"law order": 1.0}, 5)[0][0] == "often"
+    assert index.search({'"law and order"': 1.0}, 5)[0][0] == "row"
+
+
+def test_a_text_of_less_weight_counts_less(tmp_path: Path) -> None:
+    """A word that two texts have counts with the greater weight, not twice."""
+    index = holding(tmp_path, ("a", "red green blue"), ("b", "red green yellow"))
+
+    found = dict(index.search({"blue": 1.0, "yellow": 0.25}, 5))
+    twice = dict(index.search({"blue": 1.0, "blue?": 0.25}, 5))
+
+    assert found["b"] == pytest.approx(found["a"] / 4)
+    assert twice["a"] == pytest.approx(found["a"])
+
+
 def test_no_more_than_k_are_found(index: LexicalIndex) -> None:
     """The best of them."""
-    assert [id_ for id_, _ in index.search("garden honey", 1)] == ["bees"]
+    assert [id_ for id_, _ in index.search({"garden honey": 1.0}, 1)] == ["bees"]
 
 
 def test_adding_twice_holds_once(index: LexicalIndex) -> None:
@@ -101,14 +131,14 @@ def test_adding_twice_holds_once(index: LexicalIndex) -> None:
     index.add([chunk(*BEES), chunk(*VAULT)])
 
     assert index.count() == 2
-    assert len(index.search("garden", 5)) == 2
+    assert len(index.search({"garden": 1.0}, 5)) == 2
 
 
 def test_words_of_what_is_held_no_longer_are_gone(index: LexicalIndex) -> None:
     """From search, from the count of passages that have a word, and so from every weight."""
     index.hold([chunk(*BEES)])
 
-    assert (index.search("vault wall", 5), index.count()) == ([], 1)
+    assert (index.search({"vault wall": 1.0}, 5), index.count()) == ([], 1)
     assert [index.document_frequency(term) for term in ("vault", "wall", "garden")] == [0, 0, 1]
 
 
@@ -116,7 +146,7 @@ def test_no_file_outlives_its_words(index: LexicalIndex, tmp_path: Path) -> None
     """The files that held them are deleted, also while another has them open."""
     before = segment_files(tmp_path)
     reader = LexicalIndex(tmp_path)
-    assert reader.search("vault", 5)
+    assert reader.search({"vault": 1.0}, 5)
 
     index.hold([chunk(*BEES)])
 
@@ -128,7 +158,7 @@ def test_opening_again_shows_what_was_applied(index: LexicalIndex, tmp_path: Pat
     """What another process commits is seen by whoever opens the folder after it."""
     index.add([chunk("rain", "Rain fell.")])
 
-    assert [id_ for id_, _ in LexicalIndex(tmp_path).search("rain", 5)] == ["rain"]
+    assert [id_ for id_, _ in LexicalIndex(tmp_path).search({"rain": 1.0}, 5)] == ["rain"]
 
 
 def holding(folder: Path, *passages: tuple[str, str]) -> LexicalIndex:

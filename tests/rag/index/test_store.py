@@ -14,7 +14,7 @@ import pytest
 
 from rag import Settings
 from rag.errors import StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
-from rag.index.catalog import NewChunk
+from rag.index.catalog import NewChunk, document_number
 from rag.index.derived import Derived
 from rag.index.store import Store
 from rag.index.writing import drop_previous, finish, replaced_roots, roll_back, writing
@@ -73,7 +73,7 @@ def test_both_searches_find_what_was_put(store: Store) -> None:
     assert len(dense(store, "Something of bees")) == len(TEXTS)
 
 
-@pytest.mark.parametrize("compared", [0, 100])
+@pytest.mark.parametrize("compared", [1, 100])
 def test_search_within_some_documents_finds_their_best(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, compared: int
 ) -> None:
@@ -88,13 +88,65 @@ def test_search_within_some_documents_finds_their_best(
         within = store.catalog.numbers(Scope(paths=("far",)))
 
         near = documents(store, store.nearest(hash_encode(["Bees fly in the rain."])[0], 2, within))
-        words = documents(store, [id_ for id_, _ in store.matching("Bees fly in the rain", 10, within)])
-        none = store.nearest(hash_encode(["Bees"])[0], 2, set()), store.matching("Bees", 10, set())
+        words = documents(store, [id_ for id_, _ in store.matching({"Bees fly in the rain": 1.0}, 10, within)])
+        none = store.nearest(hash_encode(["Bees"])[0], 2, set()), store.matching({"Bees": 1.0}, 10, set())
 
     assert near[0] == "far/a.md"
     assert len(near) == 2
     assert words == ["far/a.md"]
     assert none == ([], [])
+
+
+@pytest.mark.parametrize("asked", ["Bees fly in the rain.", "Tax on salt."], ids=["near", "far"])
+def test_many_documents_are_taken_from_chroma_if_it_finds_enough(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """And compared where it does not; either way the nearest of theirs come first."""
+    monkeypatch.setattr("rag.index.store._COMPARED", 10)
+    with writing(settings) as store:
+        for number in range(40):
+            put(store, f"bees/{number}.md", f"Bees fly in the rain, number{number}.")
+            put(store, f"salt/{number}.md", f"Tax on salt, number{number}.")
+        finish(store, settings)
+        bees = store.catalog.numbers(Scope(paths=("bees",)))
+
+        found = store.nearest(hash_encode([asked])[0], 10, bees)
+
+        vectors = {chunk.id: chunk.vector for chunk in store.catalog.added_since(0) if chunk.document in bees}
+    cosines = {id_: float(vector @ hash_encode([asked])[0]) for id_, vector in vectors.items()}
+    assert len(set(found)) == 10
+    assert [cosines[id_] for id_ in found] == pytest.approx(sorted(cosines.values(), reverse=True)[:10])
+
+
+def test_words_are_searched_within_many_documents_as_within_few(settings: Settings) -> None:
+    """Whether Tantivy is told of the documents or all hits are taken, the best of theirs come first."""
+    with writing(settings) as store:
+        for number in range(40):
+            put(store, f"even/{number}.md" if number % 2 else f"odd/{number}.md", f"Bees {'bees ' * number} fly.")
+        finish(store, settings)
+        every = dict(store.matching({"bees": 1.0}, 100))
+        even = store.catalog.numbers(Scope(paths=("even",)))
+
+        few, many = store.matching({"bees": 1.0}, 3, even), store.matching({"bees": 1.0}, 10, even)
+
+    ordered = sorted((id_ for id_ in every if document_number(id_) in even), key=lambda id_: -every[id_])
+    assert [id_ for id_, _ in few] == ordered[:3]
+    assert [id_ for id_, _ in many] == ordered[:10]
+    assert dict(many) == pytest.approx({id_: every[id_] for id_ in ordered[:10]})
+
+
+def test_search_within_documents_hears_of_a_change(settings: Settings, store: Store) -> None:
+    """Their vectors are kept from one question to the next, and no longer than they are so."""
+    asked = hash_encode(["Something of snow."])[0]
+    scope = Scope(types=("md",))
+    before = documents(store, store.nearest(asked, 1, store.catalog.numbers(scope)))
+
+    with writing(settings) as writer:
+        put(writer, "snow.md", "Something of snow.")
+        finish(writer, settings)
+
+    assert before != ["snow.md"]
+    assert documents(store, store.nearest(asked, 1, store.catalog.numbers(scope))) == ["snow.md"]
 
 
 def test_empty_index_finds_nothing(settings: Settings) -> None:
@@ -534,7 +586,7 @@ def in_use(home: Path, name: str) -> Path:
 
 def lexical(store: Store, question: str) -> list[str]:
     """Documents that the words' search finds, best first."""
-    return documents(store, [id_ for id_, _ in store.matching(question, 10)])
+    return documents(store, [id_ for id_, _ in store.matching({question: 1.0}, 10)])
 
 
 def dense(store: Store, question: str) -> list[str]:

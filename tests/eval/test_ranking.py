@@ -1,0 +1,116 @@
+"""Figures of a ranking against ir_measures and hand-worked numbers; what is asked, kept and counted."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+import ir_measures
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ir_measures import R, nDCG
+
+from eval import metrics, ranking
+from eval.collection import Collection, Passage, Query
+
+PASSAGES = {key: Passage("", f"Passage {key}.") for key in "abc"}
+
+
+class Fixed:
+    """Ranks for each query what it was told to."""
+
+    def __init__(self, rankings: Mapping[str, Sequence[str]]) -> None:
+        self.rankings = rankings
+        self.indexed: list[str] = []
+
+    def index(self, passages: Mapping[str, Passage]) -> None:
+        """Remember their ids."""
+        self.indexed += passages
+
+    def search(self, query: Query, k: int) -> Sequence[str]:
+        """The first of the ranking."""
+        return self.rankings[query.text][:k]
+
+
+def collection(judged: Mapping[str, Mapping[str, int]]) -> Collection:
+    """Three passages, and queries whose text is their id."""
+    return Collection("letters", PASSAGES, {key: Query(key) for key in "xyz"}, {"test": judged})
+
+
+def test_ndcg_gains_by_the_grade_itself() -> None:
+    """Grades 1 and 2 at ranks 1 and 3: (1 + 2 / log2(4)) / (2 + 1 / log2(3)) is 2 / 2.6309 = 0.7602."""
+    assert ranking.ndcg_at(["a", "x", "b"], {"a": 1, "b": 2, "c": 0}, 10) == pytest.approx(0.7602, abs=5e-5)
+
+
+def test_recall_is_the_share_of_relevant_passages_by_k() -> None:
+    """Of three relevant passages two are in the first two; one judged as irrelevant counts for nothing."""
+    grades = {"a": 1, "b": 2, "c": 1, "x": 0}
+
+    found = [ranking.recall_at(["b", "a", "x", "c"], grades, k) for k in (1, 2, 3, 4)]
+
+    assert found == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1])
+
+
+def test_without_a_relevant_passage_there_is_no_figure() -> None:
+    """Neither a perfect nor a failed one."""
+    assert all(isnan(score) for score in ranking.score(["a"], {"a": 0}).values())
+
+
+@given(
+    order=st.permutations(range(15)),
+    length=st.integers(1, 15),
+    grades=st.dictionaries(st.integers(0, 19), st.integers(0, 3), min_size=1).filter(lambda found: any(found.values())),
+)
+def test_figures_agree_with_ir_measures(order: Sequence[int], length: int, grades: Mapping[int, int]) -> None:
+    """nDCG@10 and recall at 5 and 10 are those of trec_eval, also with grades and passages that were never ranked."""
+    found = [str(number) for number in order[:length]]
+    qrels = [ir_measures.Qrel("q", str(number), grade) for number, grade in grades.items()]
+    scored = [ir_measures.ScoredDoc("q", key, -float(rank)) for rank, key in enumerate(found)]
+
+    theirs = ir_measures.calc_aggregate([nDCG @ 10, R @ 5, R @ 10], qrels, scored)
+    scores = ranking.score(found, {str(number): grade for number, grade in grades.items()})
+
+    assert scores == pytest.approx(
+        {"ndcg@10": theirs[nDCG @ 10], "recall@5": theirs[R @ 5], "recall@10": theirs[R @ 10]}
+    )
+
+
+def test_only_judged_queries_are_searched_for() -> None:
+    """z is judged in no split and y as having nothing relevant, so the system, which fails for both, is not asked."""
+    system = Fixed({"x": ["a", "b"]})
+
+    ranked = ranking.run(system, collection({"x": {"b": 1}, "y": {"c": 0}}), "test")
+
+    assert system.indexed == ["a", "b", "c"]
+    assert ranked.rankings == {"x": ("a", "b")}
+    assert ranked.scores["x"]["recall@5"] == 1
+
+
+def test_progress_is_told_query_by_query() -> None:
+    """Done and in all."""
+    told: list[tuple[int, int]] = []
+
+    ranking.run(
+        Fixed({"x": [], "y": []}),
+        collection({"x": {"b": 1}, "y": {"c": 1}}),
+        "all",
+        progress=lambda done, total: told.append((done, total)),
+    )
+
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_results_keep_every_query_so_that_runs_compare_in_pairs() -> None:
+    """Means and intervals are over queries, and the scores of each are there to be paired."""
+    judged = collection({"x": {"a": 1}, "y": {"b": 1}})
+    ranked = ranking.run(Fixed({"x": ["a"], "y": ["c"]}), judged, "test")
+
+    results = ranking.results(judged, "test", {"fixed": ranked})
+
+    found = results["systems"]["fixed"]
+    assert (results["collection"], results["split"], results["passages"]) == ("letters", "test", 3)
+    assert found["figures"]["recall@5"] == {"mean": 0.5, "low": 0.0, "high": 1.0, "n": 2}
+    assert metrics.interval([1, 0]) == (0.0, 1.0)
+    assert found["queries"] == {
+        "x": {"scores": {"ndcg@10": 1, "recall@5": 1, "recall@10": 1}, "ranking": ["a"]},
+        "y": {"scores": {"ndcg@10": 0, "recall@5": 0, "recall@10": 0}, "ranking": ["c"]},
+    }
