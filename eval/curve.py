@@ -304,9 +304,9 @@ def _ask_all(
 
 
 def recall(found: Sequence[Sequence[str]], exact: Sequence[Sequence[str]]) -> float:
-    """The share of the exact rankings' ids that were found, mean over the questions that have any."""
+    """The share of the exact rankings' ids that were found, mean over the questions that have any; 1 if none has."""
     shares = [len({*some} & {*all_}) / len(all_) for some, all_ in zip(found, exact, strict=True) if all_]
-    return float(np.mean(shares))
+    return float(np.mean(shares)) if shares else 1.0
 
 
 def _answerer(home: Path, asked: list[Asked]) -> Connection:

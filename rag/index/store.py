@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rag.index.dense import DenseIndex
     from rag.index.lexical import LexicalIndex
 
-_COMPARED = 20_000  # chunks: their vectors, 31 MB, are read in 75 ms; to take them from Chroma begins to be faster
+_COMPARED = 20_000  # chunks: the vectors of 13,665 were read in 49 ms, while 2,000 nearest took Chroma 35 ms
 _MARGIN = 2  # times as many chunks are taken from Chroma as should hold those that are wanted
 _BATCH = 5000  # chunks held in memory while a derived index catches up; Chroma saves its graph after each
 _PATIENCE = 10.0  # seconds that a question waits for an index that is just being put in place of another

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +159,7 @@ def test_built_index_is_whole_and_is_not_built_twice(settings: rag.Settings) -> 
 def test_curve_is_printed_written_and_drawn(tmp_path: Path) -> None:
     """Every size has all scopes and stages, perfect recall where it is small, memory, disk and build time."""
     out, picture = tmp_path / "curve.json", tmp_path / "curve.svg"
-    console = Console(record=True, width=120, file=(tmp_path / "told").open("w"))
+    console = Console(record=True, width=120, file=StringIO())
 
     curve.print_curve([200, 400], out, console, picture=picture, questions=4)
 
