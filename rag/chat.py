@@ -162,11 +162,11 @@ class Chatbot:
         """The id of every document, in order."""
         return tuple(document_id for document_id, _, _ in self._store.catalog.documents())
 
-    def _hits(self, asked: "_Understood", scope: Scope) -> tuple[Hit, ...]:
-        if not asked.searched:
+    def _hits(self, meant: _Understood, scope: Scope) -> tuple[Hit, ...]:
+        if not meant.searched:
             return ()
-        hits = retrieve(self._store, self._encode, asked.searched, self._settings, scope, asked.earlier)
-        return hits if self._rerank is None else _reranked(hits, asked.alone, self._rerank, self._settings.reranked)
+        hits = retrieve(self._store, self._encode, meant.searched, self._settings, scope, meant.earlier)
+        return hits if self._rerank is None else _reranked(hits, meant.alone, self._rerank, self._settings.reranked)
 
     def _readings(self, question: str, hits: Sequence[Hit]) -> dict[Span, Reading]:
         """What the reader makes of each sentence of the chunks, by its place in its document."""
@@ -177,7 +177,7 @@ class Chatbot:
             for reading in readings
         }
 
-    def _meant(self, question: str, history: Sequence[Turn]) -> "_Understood":
+    def _meant(self, question: str, history: Sequence[Turn]) -> _Understood:
         """A follow-up made to stand alone, by the language model or by rule; all empty where nothing is asked."""
         if not question.strip():
             return _Understood("", "", ())

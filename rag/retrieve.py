@@ -59,7 +59,7 @@ def retrieve(
     bm25 = dict(store.matching(texts, _DEEP * settings.candidates, within))
     ids = dict.fromkeys([*store.nearest(vector, settings.candidates, within), *list(bm25)[: settings.candidates]])
     hits = fuse(store.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight * _trust(list(bm25.values())))
-    return tuple(sorted(hits, key=partial(_lacking, [_plain(words) for words in quoted(question)])))
+    return tuple(sorted(hits, key=partial(_lacking, [_folded(words) for words in quoted(question)])))
 
 
 def _vector(encode: Encode, question: str, earlier: Sequence[str]) -> NDArray[np.float32]:
@@ -89,11 +89,11 @@ def _trust(scores: Sequence[float]) -> float:
 
 def _lacking(phrases: Sequence[str], hit: Hit) -> int:
     """How many of the phrases the chunk does not hold."""
-    text = _plain(hit.chunk.text) if phrases else ""
+    text = _folded(hit.chunk.text) if phrases else ""
     return sum(phrase not in text for phrase in phrases)
 
 
-def _plain(text: str) -> str:
+def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 

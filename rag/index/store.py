@@ -146,13 +146,11 @@ class Store:
 
         Tantivy is told the documents one by one. Where they are so many that it is less work, those of all are taken.
         """
-        taken = round(_MARGIN * k * self.catalog.count()[0] / len(within)) if within else 0
-        if within is None or not taken < len(within):
-            return self._search(lambda _, lexical: lexical.search(texts, k, within))
-        hits = self.matching(texts, taken)
-        found = [(id_, score) for id_, score in hits if document_number(id_) in within]
-        if len(found) >= k or len(hits) < taken:
-            return found[:k]
+        if within and (taken := round(_MARGIN * k * self.catalog.count()[0] / len(within))) < len(within):
+            hits = self.matching(texts, taken)
+            found = [(id_, score) for id_, score in hits if document_number(id_) in within]
+            if len(found) >= k or len(hits) < taken:
+                return found[:k]
         return self._search(lambda _, lexical: lexical.search(texts, k, within))
 
     def document_frequency(self, term: str) -> int:
