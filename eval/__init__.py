@@ -4,6 +4,7 @@ from eval.command import (
     SplitChoice,
     anchor,
     anchor_or_drop,
+    compare,
     compare_peers,
     endure_all,
     fit_weights,
@@ -11,16 +12,19 @@ from eval.command import (
     measure_scale,
     measure_speed,
     rank,
+    suggest_questions,
 )
 from eval.curve import print_curve
-from eval.formats import convert
+from eval.formats import FORMATS, convert
 from eval.reading import print_reading
 
 __all__ = [
+    "FORMATS",
     "QUESTIONS",
     "SplitChoice",
     "anchor",
     "anchor_or_drop",
+    "compare",
     "compare_peers",
     "convert",
     "endure_all",
@@ -32,4 +36,5 @@ __all__ = [
     "print_curve",
     "print_reading",
     "rank",
+    "suggest_questions",
 ]

@@ -11,7 +11,7 @@ import eval
 import rag
 
 Home = Annotated[Path | None, typer.Option(help="Index folder; that of the settings when not given.")]
-Out = Annotated[Path | None, typer.Option(help="JSON to write; eval/results/DATE.json when not given.")]
+Out = Annotated[Path | None, typer.Option(help="Folder or JSON to write; eval/results/DATE.json when not given.")]
 Against = Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")]
 Split = Annotated[str, typer.Option(help="Which judged queries: a split that the set has, or all.")]
 
@@ -29,9 +29,26 @@ def run(
     out: Out = None,
     home: Home = None,
     against: Against = None,
+    gate: Annotated[Path | None, typer.Option(help="TOML file of the figures to reach.")] = None,
 ) -> None:
     """Ask the questions, print the figures, write every answer. The default: `run` may be left out."""
-    eval.main(questions, split=split, out=out, home=home, against=against)
+    eval.main(questions, split=split, out=out, home=home, against=against, gate=gate)
+
+
+@app.command()
+def crowd(
+    address: Annotated[str, typer.Argument(help="Where `rag serve` listens.")] = "http://127.0.0.1:7860",
+    questions: Annotated[Path, typer.Option(help="JSON-lines file of questions.")] = eval.QUESTIONS,
+    people: Annotated[int, typer.Option(min=1, help="How many ask at once.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="For how long.")] = 120,
+) -> None:
+    """Let many people ask a page that is being served, and say how long they wait and what goes wrong."""
+    from eval.crowd import visit
+    from eval.dataset import read
+
+    asked = [question.question for question in read(questions) if not question.history]
+    for line in visit(address, asked, people=people, seconds=seconds).lines():
+        typer.echo(line)
 
 
 @app.command()
@@ -80,8 +97,10 @@ def anchor(
 
 @app.command()
 def convert(
-    form: Annotated[str, typer.Argument(metavar="FORMAT", help="squad2, clapnq, qamr or beir.")],
-    source: Annotated[Path, typer.Argument(help="The set's own file, also gzip-ed; of qamr, its folder.")],
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help=f"One of {', '.join(eval.FORMATS)}.")],
+    source: Annotated[
+        Path, typer.Argument(help="The set's own file, also gzip-ed; of qamr, multihop and chroma, its folder.")
+    ],
     folder: Annotated[Path, typer.Argument(help="Where documents/ and questions.jsonl go; what is there stays.")],
 ) -> None:
     """Make a public question set into a folder of documents and a question set."""

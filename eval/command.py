@@ -12,9 +12,27 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 import rag
-from eval import collection, dataset, endure, fit, ours, ranking, report, scale, speed
+from eval import (
+    collection,
+    dataset,
+    difference,
+    endure,
+    export,
+    fit,
+    formats,
+    ours,
+    page,
+    ranking,
+    report,
+    scale,
+    speed,
+    suggest,
+)
+from eval import gate as gates
 from eval.dataset import Question
-from eval.run import Progress, run
+from eval.difference import Comparison
+from eval.journal import Journal, name_of
+from eval.run import Progress, Run, run
 
 QUESTIONS = Path(__file__).parent / "gold" / "questions.jsonl"
 RESULTS = Path("eval/results")  # under the current folder, and ignored by git
@@ -29,24 +47,58 @@ def main(
     out: Path | None = None,
     home: Path | None = None,
     against: Path | None = None,
+    gate: Path | None = None,
     console: Console | None = None,
 ) -> Path:
-    """Ask the questions of a file, print the figures, and say where their JSON was written.
+    """Ask the questions of a file, print the figures, and say where everything about the run was written.
 
-    `home` is the index folder, else that of the settings; `out` is eval/results/<date>.json under the current folder
-    when not given; `against` is the JSON of an earlier run to compare with.
+    `home` is the index folder, else that of the settings. `out` is a folder for run.json, report.html and the rest, or
+    a file *.json for the JSON alone; without it they are in evaluations/ of the index folder, and the JSON is also
+    eval/results/<date>.json under the current folder. `against` is an earlier run to compare with. GateError when the
+    run does not pass the `gate`. Killed and called again, it goes on where it was.
     """
     console = console or Console()
+    limits = gates.read(gate) if gate else ()
     baseline = report.load(against) if against else None
-    chosen = choose(dataset.read(questions), split)
+    chosen = choose(formats.questions(questions), split)
     settings = settings_at(home)
-    with closing(rag.Chatbot.open(settings)) as bot, _bar() as advance:
-        dataset.check(chosen, bot.document)
-        results = run(bot, chosen, settings=settings, progress=advance).to_dict()
-    written = save(results, out)
-    show(results, baseline, console)
-    console.print(f"Every question and answer: {written}", markup=False, soft_wrap=True)
-    return written
+    place = _place(out, settings)
+    with closing(rag.Chatbot.open(settings)) as bot:
+        chosen, moved = dataset.settle(chosen, bot.document)
+        for line in moved:
+            console.print(f"Found at another place than the file says: {line}", markup=False, soft_wrap=True)
+        journal = Journal(place.with_name(f"{place.name}.unfinished"), name_of(chosen, settings))
+        if journal.records:
+            console.print(f"Going on after {len(journal.records)} of {len(chosen)} questions.")
+        with _bar() as advance:
+            asked = run(bot, chosen, settings=settings, done=journal.records, keep=journal.keep, progress=advance)
+    results = asked.to_dict()
+    compared = difference.compare(baseline, results) if baseline else None
+    written = [save(results, None)] if out is None else []
+    written.append(save(results, place))
+    if out is None or out != place:
+        _save_beside(place.parent, results, compared)
+    journal.finish()
+    show(results, compared, console)
+    console.print(f"Every question and answer: {written[0]}", markup=False, soft_wrap=True)
+    if out is None or out != place:
+        console.print(f"To read in a browser: {place.parent / 'report.html'}", markup=False, soft_wrap=True)
+    _hold(limits, results, compared, console)
+    return written[0]
+
+
+def compare(before: Path, now: Path, *, console: Console | None = None) -> None:
+    """Print what changed between two runs: the figures, and the questions that were answered in another way and why."""
+    console = console or Console()
+    compared = difference.compare(report.load(before), report.load(now))
+    console.print(report.comparison(compared), "")
+    if not compared.differences:
+        console.print("Every question of both was answered in the same way.")
+        return
+    console.print(report.differences(compared), "")
+    for one in compared.differences:
+        for line in report.told(one):
+            console.print(line, soft_wrap=True)
 
 
 def rank(
@@ -111,6 +163,15 @@ def compare_peers(
             console.print(report.markdown(told[-1]), markup=False, highlight=False, soft_wrap=True)
             if out:
                 save({"packages": peers.packages(), "sets": told}, out)
+
+
+def suggest_questions(out: Path, *, home: Path | None = None) -> int:
+    """Write the questions that the indexed documents suggest as a question set; how many. See `eval.suggest`."""
+    with closing(rag.Chatbot.open(settings_at(home))) as bot:
+        entries = suggest.suggest(map(bot.document, bot.documents()))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    dataset.write(entries, out)
+    return len(entries)
 
 
 def anchor(questions: Path, *, home: Path | None = None) -> int:
@@ -200,17 +261,44 @@ def save(results: dict[str, Any], out: Path | None) -> Path:
     """Write the results as JSON; where."""
     out = out or RESULTS / f"{results['date'].replace(':', '')}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    export.write(json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n", out)
     return out
 
 
-def show(results: report.Run, baseline: report.Run | None, console: Console) -> None:
+def show(results: Run, compared: Comparison | None, console: Console) -> None:
     """Print the tables."""
-    tables = [report.overall(results), report.by_kind(results)]
-    if baseline:
-        tables.append(report.comparison(results, baseline))
+    tables = [report.overall(results), report.by_kind(results), report.by_type(results)]
+    if compared:
+        tables.append(report.comparison(compared))
     for table in tables:
         console.print(table, "")
+
+
+def _place(out: Path | None, settings: rag.Settings) -> Path:
+    """The file that the JSON of a run is written to."""
+    if out is None:
+        return settings.home / "evaluations" / "run.json"
+    return out if out.suffix == ".json" else out / "run.json"
+
+
+def _save_beside(folder: Path, results: Run, compared: Comparison | None) -> None:
+    """Write what is made from the JSON of a run."""
+    export.write(page.page(results, compared), folder / "report.html")
+    export.write(export.answers(results), folder / "answers.csv")
+    export.write(export.trec_run(results), folder / "ranking.trec")
+    export.write(export.trec_qrels(results), folder / "qrels.trec")
+
+
+def _hold(limits: Sequence[gates.Limit], results: Run, compared: Comparison | None, console: Console) -> None:
+    """Say that a run passes the gate, if there is one; GateError, after the lines that it breaks, when it does not."""
+    if not limits:
+        return
+    lines = gates.broken(limits, results, compared.changes if compared else ())
+    for line in lines:
+        console.print(f"Gate: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if lines:
+        raise gates.GateError(f"The gate is not passed: {len(lines)} of its lines are broken, named above.")
+    console.print(f"The gate is passed: {len(limits)} figures are as they should be.")
 
 
 @contextmanager

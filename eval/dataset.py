@@ -7,8 +7,8 @@ A line without `start` and `end` in its gold is finished by `anchor`, which find
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -106,12 +106,23 @@ class Question:
         return self.kind != "unanswerable"
 
     @property
-    def parts(self) -> tuple[tuple[rag.Span, ...], ...]:
-        """The pieces of the answer, each with the places that state it."""
-        parts: dict[str | int, list[rag.Span]] = {}
+    def types(self) -> tuple[str, ...]:
+        """The types of the documents that it is about, such as pdf, each once and in order."""
+        names = [gold.document_id for gold in self.gold] or ([self.about] if self.about else [])
+        return tuple(sorted({PurePosixPath(name).suffix.removeprefix(".").lower() or "none" for name in names}))
+
+    @property
+    def places(self) -> tuple[tuple[Gold, ...], ...]:
+        """The pieces of the answer, each with the gold that states it."""
+        parts: dict[str | int, list[Gold]] = {}
         for number, gold in enumerate(self.gold):
-            parts.setdefault(gold.part or number, []).append(gold.span)
-        return tuple(tuple(spans) for spans in parts.values())
+            parts.setdefault(gold.part or number, []).append(gold)
+        return tuple(map(tuple, parts.values()))
+
+    @property
+    def parts(self) -> tuple[tuple[rag.Span, ...], ...]:
+        """As `places`, the spans alone."""
+        return tuple(tuple(gold.span for gold in part) for part in self.places)
 
     @property
     def accepted(self) -> tuple[tuple[str, ...], ...]:
@@ -122,7 +133,12 @@ class Question:
 
 def read(path: Path) -> tuple[Question, ...]:
     """The questions of a JSON-lines file; DatasetError lists every line that is not one."""
-    numbered = _validated(path, _QUESTION)
+    return parse(_lines(path), path)
+
+
+def parse(lines: Iterable[tuple[int, str]], path: Path) -> tuple[Question, ...]:
+    """The questions of numbered lines of JSON; DatasetError lists every line of `path` that is not one."""
+    numbered = _validated(lines, path, _QUESTION)
     _refuse(f"{path}:{fault}" for fault in _repeated(numbered))
     return tuple(question for _, question in numbered)
 
@@ -131,6 +147,28 @@ def check(questions: Iterable[Question], document: FindDocument) -> None:
     """Nothing, when every gold span holds its quote; else GoldMovedError lists those that do not."""
     found = (_moved(question, gold, document) for question in questions for gold in question.gold)
     _refuse((fault for fault in found if fault), GoldMovedError)
+
+
+def settle(questions: Iterable[Question], document: FindDocument) -> tuple[tuple[Question, ...], list[str]]:
+    """The questions with every gold span where its quote stands now, and a line for each that had moved.
+
+    A quote is taken to have moved where its words stand in the document exactly once; GoldMovedError lists the others.
+    """
+    settled, moved, faults = [], list[str](), list[str]()
+    for question in questions:
+        places = []
+        for gold in question.gold:
+            if fault := _moved(question, gold, document):
+                try:
+                    places.append(_place(Quote(gold.document_id, gold.quote, gold.part), document))
+                    moved.append(f"{question.id}: {gold.document_id}: {_short(gold.quote)!r}")
+                except rag.RagError:
+                    faults.append(fault)
+            else:
+                places.append(gold)
+        settled.append(replace(question, gold=tuple(places)))
+    _refuse(faults, GoldMovedError)
+    return tuple(settled), moved
 
 
 def anchor(entries: Iterable[Entry], document: FindDocument) -> list[Entry]:
@@ -161,7 +199,7 @@ def place(entries: Iterable[Entry], document: FindDocument) -> tuple[list[Entry]
 
 def entries(path: Path) -> list[Entry]:
     """The JSON objects of a JSON-lines file, one a line; DatasetError lists every line that is not one."""
-    return [entry for _, entry in _validated(path, _ENTRY)]
+    return [entry for _, entry in _validated(_lines(path), path, _ENTRY)]
 
 
 def write(entries: Iterable[Entry], path: Path) -> None:
@@ -177,10 +215,10 @@ def places(quote: str, text: str) -> list[tuple[int, int]]:
     return [match.span(1) for match in re.finditer(f"(?=({pattern}))", text)] if pattern else []
 
 
-def _validated(path: Path, adapter: TypeAdapter[_Value]) -> list[tuple[int, _Value]]:
+def _validated(lines: Iterable[tuple[int, str]], path: Path, adapter: TypeAdapter[_Value]) -> list[tuple[int, _Value]]:
     """What each line holds, with the line's number."""
     found, faults = [], []
-    for number, line in _lines(path):
+    for number, line in lines:
         try:
             found.append((number, adapter.validate_json(line)))
         except ValidationError as error:
@@ -211,8 +249,8 @@ def _faults(question: Question) -> Iterator[str]:
     """What keeps a question from being one."""
     if not question.id.strip() or not words(question.question):
         yield "id or question is empty"
-    if question.answerable and not (question.gold and words(question.reference)):
-        yield "an answerable question needs a reference and gold"
+    if question.answerable and not words(question.reference):
+        yield "an answerable question needs a reference"
     if not question.answerable and (question.gold or question.reference or question.accept):
         yield 'an unanswerable question has no gold, no accept, and reference ""'
     if question.kind == "follow_up" and not question.history:

@@ -3,6 +3,7 @@
 Each format's halves stand as the field keeps them apart: what settings may be chosen by is `dev`, the rest is `test`.
 """
 
+import csv
 import gzip
 import json
 import re
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from eval import dataset
-from eval.dataset import DatasetError, Entry, Split
+from eval.chunking import split_of
+from eval.dataset import DatasetError, Entry, Question, Split
 from eval.metrics import words
 
 _TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "``": "“", "''": "”"}
 _NO_SPACE_BEFORE = re.compile(r"[,.;:!?%]$|-R[RS]B-|''|['’](?:s|re|ve|ll|d|m)?$|n['’]t$")
+_NOWHERE = {"start": 0, "end": 1}  # a place that holds no quote, so that it is looked for
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -41,11 +44,30 @@ def convert(name: str, source: Path, folder: Path) -> int:
     for paragraph in FORMATS[name](source):
         path = folder / "documents" / paragraph.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{paragraph.title}\n\n{paragraph.text}\n", encoding="utf-8")
+        path.write_text(f"{paragraph.title}\n\n{paragraph.text}\n", encoding="utf-8", newline="")
         entries += paragraph.entries
     questions = folder / "questions.jsonl"
     dataset.write([*(dataset.entries(questions) if questions.exists() else ()), *entries], questions)
     return len(entries)
+
+
+def questions(path: Path) -> tuple[Question, ...]:
+    """The questions of a JSON-lines file, or of a CSV file, see `from_csv`."""
+    if path.suffix.lower() != ".csv":
+        return dataset.read(path)
+    return dataset.parse(((number, json.dumps(entry)) for number, entry in enumerate(from_csv(path), 2)), path)
+
+
+def from_csv(path: Path) -> list[Entry]:
+    """A question for each line of a CSV file with the columns question and answer; without an answer unanswerable.
+
+    Columns id, kind and split are taken where they are there; so is document with quote, a place that answers, which is
+    yet to be found: see `dataset.settle`.
+    """
+    rows = csv.DictReader(_read(path).removeprefix("\ufeff").splitlines(keepends=True))
+    if missing := {"question", "answer"} - set(rows.fieldnames or ()):
+        raise DatasetError(f"{path} has no column {' and no column '.join(sorted(missing))}.")
+    return [_csv_entry(row, number) for number, row in enumerate(rows, 1)]
 
 
 def squad2(source: Path) -> Iterator[Paragraph]:
@@ -83,7 +105,7 @@ def beir(source: Path) -> Iterator[Paragraph]:
         row = json.loads(line)
         text = " ".join(row["text"].split())
         if text:
-            yield Paragraph(f"{_UNSAFE.sub('-', row['_id'])}.txt", row["title"] or row["_id"], text, ())
+            yield Paragraph(_file_of(row["_id"]), row["title"] or row["_id"], text, ())
 
 
 def qamr(source: Path) -> Iterator[Paragraph]:
@@ -114,12 +136,73 @@ def qamr(source: Path) -> Iterator[Paragraph]:
         yield Paragraph(name, "", "\n\n".join(text for text, _ in lines.values()), tuple(entries))
 
 
+def mtrag(source: Path) -> Iterator[Paragraph]:
+    """MTRAG (human), one domain: a document for each pooled passage, each turn asked after those before it.
+
+    `source` is corpus_pooled/<domain>.jsonl.gz, beside whose folder conversations.jsonl.gz lies; odd conversations are
+    test. Gold is the passages that people called relevant, whole; turns that ask nothing, or that the passages answer
+    in part, are only asked before others. Katsis et al., MTRAG, 2025, arXiv:2501.03468.
+    """
+    domain = source.name.partition(".")[0]
+    passages = {row["_id"]: row for row in map(json.loads, _lines(source))}
+    held = map(json.loads, _lines(source.parent.parent / "conversations.jsonl.gz"))
+    entries = [entry for one in held if one["domain"] == domain for entry in _mtrag_entries(one, passages)]
+    for number, (key, row) in enumerate(passages.items()):
+        text = " ".join(row["text"].split())
+        if text:
+            yield Paragraph(_file_of(key), row.get("title") or "", text, tuple(entries) if number == 0 else ())
+
+
+def multihop(source: Path) -> Iterator[Paragraph]:
+    """MultiHop-RAG: a document for each article, gold the quoted facts; the 1st, 3rd… query is test.
+
+    `source` is the folder of corpus_evidence.jsonl and queries.jsonl. Tang & Yang, MultiHop-RAG, COLM 2024.
+    """
+    queries = enumerate(map(json.loads, _lines(source / "queries.jsonl")), 1)
+    entries = [_multihop_entry(row, "test" if number % 2 else "dev") for number, row in queries]
+    for number, row in enumerate(map(json.loads, _lines(source / "corpus_evidence.jsonl"))):
+        told = f"{row['source']}, {row['published_at'][:10]}"
+        text = "\n\n".join([told, *(" ".join(fact.split()) for fact in row["facts"])])
+        yield Paragraph(f"{row['_id']}.txt", row["title"], text, tuple(entries) if number == 0 else ())
+
+
+def chroma(source: Path) -> Iterator[Paragraph]:
+    """Chroma's chunking evaluation: its texts, gold the references of each question; finance and pubmed are test.
+
+    `source` is its folder. It has no answers: the references are taken for them, so an answer is right that quotes
+    them. Smith & Troynikov, Chroma technical report, 2024.
+    """
+    asked: dict[str, list[Entry]] = {}
+    rows = csv.DictReader(_read(source / "questions_df.csv").splitlines(keepends=True))
+    for number, row in enumerate(rows):
+        asked.setdefault(row["corpus_id"], []).append(_chroma_entry(row, number))
+    for path in sorted((source / "corpora").glob("*.md")):
+        yield Paragraph(path.name, "", _read(path), tuple(asked.get(path.stem, ())))
+
+
 FORMATS: Mapping[str, Callable[[Path], Iterator[Paragraph]]] = {
     "squad2": squad2,
     "clapnq": clapnq,
     "qamr": qamr,
     "beir": beir,
+    "mtrag": mtrag,
+    "multihop": multihop,
+    "chroma": chroma,
 }
+
+
+def _csv_entry(row: Mapping[str, str | None], number: int) -> Entry:
+    found = {key: (value or "").strip() for key, value in row.items() if isinstance(value, str)}
+    answer = found.get("answer", "")
+    document, quote = found.get("document", ""), found.get("quote", "")
+    return {
+        "id": found.get("id") or f"q{number}",
+        "kind": found.get("kind") or ("single_fact" if answer else "unanswerable"),
+        "split": found.get("split") or "test",
+        "question": found.get("question", ""),
+        "reference": answer,
+        "gold": [{"document_id": document, "quote": quote, **_NOWHERE}] if answer and document and quote else [],
+    }
 
 
 def _squad2_entry(question: Mapping[str, Any], document_id: str, text: str, split: Split) -> Entry | None:
@@ -144,6 +227,50 @@ def _clapnq_entry(row: Mapping[str, Any], document_id: str, split: Split) -> Ent
         return {**common, "kind": "unanswerable", "reference": "", "gold": [], "about": document_id}
     gold = [{"document_id": document_id, "quote": quote} for quote in dict.fromkeys(chosen)]
     return {**common, "kind": "several_sentences", "reference": output["answer"], "gold": gold}
+
+
+def _mtrag_entries(conversation: Mapping[str, Any], passages: Mapping[str, Any]) -> Iterator[Entry]:
+    number = int(conversation["file"].removesuffix(".json"))
+    history: list[str] = []
+    messages = conversation["messages"]
+    for turn, (asked, told) in enumerate(zip(messages[::2], messages[1::2], strict=False), 1):
+        question, (answerable,) = asked["text"].strip(), asked["enrichments"]["Answerability"]
+        relevant = [one["document_id"] for one in told["contexts"] if "yes" in one["relevant"]]
+        quotes = {_file_of(key): " ".join(passages[key]["text"].split()) for key in relevant if key in passages}
+        common = {"id": f"{number}-{turn}", "split": "test" if number % 2 else "dev", "question": question}
+        if answerable == "UNANSWERABLE":
+            yield common | {"kind": "unanswerable", "reference": "", "gold": [], "history": list(history)}
+        elif answerable == "ANSWERABLE" and quotes and words(told["text"]):
+            gold = [{"document_id": name, "quote": quote} for name, quote in quotes.items()]
+            kind = "follow_up" if history else "several_sentences"
+            yield common | {"kind": kind, "reference": told["text"].strip(), "gold": gold, "history": list(history)}
+        history.append(question)
+
+
+def _multihop_entry(row: Mapping[str, Any], split: Split) -> Entry:
+    common = {"id": row["_id"], "split": split, "question": row["text"].strip()}
+    if not row["evidence"]:
+        return {**common, "kind": "unanswerable", "reference": "", "gold": []}
+    facts = {(one["doc"], " ".join(one["fact"].split())) for one in row["evidence"]}
+    gold = [{"document_id": f"{name}.txt", "quote": fact} for name, fact in sorted(facts)]
+    return {**common, "kind": "several_documents", "reference": row["answer"], "gold": gold}
+
+
+def _chroma_entry(row: Mapping[str, str], number: int) -> Entry:
+    name, quotes = f"{row['corpus_id']}.md", [one["content"] for one in json.loads(row["references"])]
+    return {
+        "id": f"{row['corpus_id']}-{number}",
+        "kind": "single_fact" if len(quotes) == 1 else "several_sentences",
+        "split": split_of(row["corpus_id"]),
+        "question": row["question"].strip(),
+        "reference": " ".join(quotes),
+        "gold": [{"document_id": name, "quote": quote} for quote in quotes],
+    }
+
+
+def _file_of(key: str) -> str:
+    """A passage's name as a file's."""
+    return f"{_UNSAFE.sub('-', key)}.txt"
 
 
 def _qamr_entry(

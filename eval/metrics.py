@@ -1,4 +1,4 @@
-"""What is measured: pure functions, one per figure, `nan` where a figure is undefined.
+"""What is measured of one question: pure functions, one per figure, `nan` where a figure is undefined.
 
 Gold is spans of the documents' text, never chunk ids, so a figure outlives every re-chunking. The gold of a question
 comes in parts: each part is one piece of the answer, and its spans are the places that state it, any one of them
@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,13 @@ import rag
 
 Parts = Sequence[Sequence[rag.Span]]
 
-_SEED = 13  # any fixed number: two reports of one run must show the same interval
+SEED = 13  # any fixed number: two reports of one run must show the same interval
 _DRAWS = 2000  # between seeds the ends of the interval then move by less than .01 at 150 questions
 _ENOUGH = 0.5  # chunkers cut at different places; half tells the right sentence from its neighbour wherever they cut
+_MOST = 0.8  # of a claim's words: a sentence cut short or with its subject filled in still stands on its source
+_SMALL = frozenset(
+    "and or of to in on at by for from with as that this it its is are was were be been has have had".split()
+)
 _NAN = math.nan
 
 
@@ -52,6 +57,26 @@ def recall_at(part_ranks: Sequence[float], k: int) -> float:
     Manning, Raghavan & Schütze, Introduction to Information Retrieval, 2008, section 8.4.
     """
     return _mean([rank <= k for rank in part_ranks])
+
+
+def precision_at(ranking: Sequence[rag.Span], parts: Parts, k: int) -> float:
+    """Precision@k: passages among the first k that cover a part / k; nan without gold.
+
+    Manning, Raghavan & Schütze, Introduction to Information Retrieval, 2008, section 8.4. A ranking of fewer than k
+    passages is divided by k all the same, as trec_eval has it.
+    """
+    relevant = [any(covers(found, gold) for part in parts for gold in part) for found in ranking[:k]]
+    return sum(relevant) / k if parts else _NAN
+
+
+def average_precision(part_ranks: Sequence[float]) -> float:
+    """Mean over the parts of i / rank of the i-th part found, 0 for one that is not; its mean over questions is MAP.
+
+    A part counts once, and where one passage covers several, the i-th part is taken as found at rank i or later, as in
+    `ndcg_at`. With one part to a passage this is average precision: Manning et al., 2008, section 8.4.
+    """
+    reached = [max(rank, place) for place, rank in enumerate(sorted(part_ranks), 1)]
+    return _mean([place / rank for place, rank in enumerate(reached, 1)])
 
 
 def reciprocal_rank(part_ranks: Sequence[float]) -> float:
@@ -114,6 +139,27 @@ def contains(answer: str, accepted: Sequence[Sequence[str]]) -> float:
     return float(any(all(_holds(answer, phrase) for phrase in form) for form in accepted))
 
 
+def exact_match(answer: str, accepted: Sequence[Sequence[str]]) -> float:
+    """1 if the answer's words are those of an accepted form of one phrase, no more and no fewer; nan if none is given.
+
+    Rajpurkar et al., SQuAD, EMNLP 2016.
+    """
+    if not accepted:
+        return _NAN
+    return float(any(words(answer) == words(form[0]) for form in accepted if len(form) == 1))
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    """ROUGE-L: 2L / (m + n), where L words of the one stand in the other in the same order; nan without a reference.
+
+    Lin, ROUGE: A Package for Automatic Evaluation of Summaries, 2004, section 3.1, recall and precision weighted alike.
+    """
+    said, wanted = words(answer), words(reference)
+    if not wanted:
+        return _NAN
+    return 2 * _common(said, wanted) / (len(said) + len(wanted))
+
+
 # Citations
 
 
@@ -149,6 +195,35 @@ def citation_recall_by_character(cited: Sequence[rag.Span], parts: Parts) -> flo
     return _mean([max(_share(shown, gold) for gold in part) for part in parts])
 
 
+def supports(quotes: Sequence[str], claim: str) -> bool:
+    """True if the quotes together have every number of the claim and four fifths of its other words.
+
+    Words alone decide, no model: what is put in other words counts as unsupported, what only denies it as supported.
+    """
+    held = {word for quote in quotes for word in words(quote)}
+    said = [word for word in words(claim) if word not in _SMALL]
+    numbers = [word for word in said if word[0].isdigit()]
+    shared = sum(word in held for word in said)
+    return bool(said) and held.issuperset(numbers) and shared >= _MOST * len(said)
+
+
+def claim_recall(claims: Sequence[tuple[str, Sequence[str]]]) -> float:
+    """Claims that what they cite supports / claims, each claim with its quotes; nan without claims.
+
+    Citation recall of Gao et al., Enabling Large Language Models to Generate Text with Citations, EMNLP 2023, with
+    `supports` as the judge.
+    """
+    return _mean([supports(quotes, claim) for claim, quotes in claims])
+
+
+def claim_precision(claims: Sequence[tuple[str, Sequence[str]]]) -> float:
+    """Citations that their claim needs / citations: it is supported, and not without this one unless by this one alone.
+
+    nan without citations. Source and judge as for `claim_recall`.
+    """
+    return _mean([_needed(claim, quotes, at) for claim, quotes in claims for at in range(len(quotes))])
+
+
 # Abstention: each is a question's score, whose mean over questions is the figure
 
 
@@ -168,6 +243,15 @@ def abstention_recall(abstained: bool, answerable: bool) -> float:
 def wrong_abstention(abstained: bool, answerable: bool) -> float:
     """Mean: abstentions among answerable questions; nan for an unanswerable question."""
     return float(abstained) if answerable else _NAN
+
+
+def brier(confidence: float, answerable: bool) -> float:
+    """(confidence - 1)² for an answerable question, confidence² for another; its mean is the Brier score, best 0.
+
+    Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather Review, 1950, in its usual form
+    for two outcomes.
+    """
+    return (confidence - answerable) ** 2
 
 
 # Over questions
@@ -194,9 +278,16 @@ def interval(scores: Iterable[float]) -> tuple[float, float]:
     known = np.array(defined(scores))
     if len(known) < 2:
         return _NAN, _NAN
-    draws = np.random.default_rng(_SEED).integers(0, len(known), size=(_DRAWS, len(known)))
-    means: NDArray[np.float64] = known[draws].mean(axis=1)
+    means: NDArray[np.float64] = samples(len(known)) @ known / len(known)
     low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def percentile_interval(values: Sequence[float], share: float) -> tuple[float, float]:
+    """The 95 % bootstrap interval of `percentile`; nan below two values. Source as for `interval`."""
+    if len(values) < 2:
+        return _NAN, _NAN
+    low, high = np.quantile(np.quantile(np.array(values)[_draws(len(values))], share, axis=1), (0.025, 0.975))
     return float(low), float(high)
 
 
@@ -211,10 +302,10 @@ def change_interval(before: Sequence[float], now: Sequence[float]) -> tuple[floa
     asked = scores.shape[1]
     if asked < 2:
         return _NAN, _NAN
-    draws = np.random.default_rng(_SEED).integers(0, asked, size=(_DRAWS, asked))
     known = ~np.isnan(scores)
-    counts = known[:, draws].sum(axis=2)
-    sums = np.where(known, scores, 0)[:, draws].sum(axis=2)
+    weights = samples(asked)
+    counts = (weights @ known.T).T
+    sums = (weights @ np.where(known, scores, 0).T).T
     both = (counts > 0).all(axis=0)
     changes = np.diff(sums[:, both] / counts[:, both], axis=0)
     low, high = np.quantile(changes, (0.025, 0.975)) if changes.size else (_NAN, _NAN)
@@ -224,6 +315,18 @@ def change_interval(before: Sequence[float], now: Sequence[float]) -> tuple[floa
 def defined(scores: Iterable[float]) -> list[float]:
     """The scores that are not nan."""
     return [score for score in scores if not math.isnan(score)]
+
+
+@lru_cache(maxsize=4)
+def samples(count: int) -> NDArray[np.float64]:
+    """How often each of so many questions stands in each bootstrap sample, shape (2000, count)."""
+    return np.array([np.bincount(draw, minlength=count) for draw in _draws(count)], dtype=float)
+
+
+@lru_cache(maxsize=4)
+def _draws(count: int) -> NDArray[np.int64]:
+    """Which of so many questions each bootstrap sample holds, shape (2000, count)."""
+    return np.random.default_rng(SEED).integers(0, count, size=(_DRAWS, count))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -240,6 +343,21 @@ def _holds(text: str, phrase: str) -> bool:
 
 def _characters(spans: Iterable[rag.Span]) -> set[tuple[str, int]]:
     return {(span.document_id, position) for span in spans for position in range(span.start, span.end)}
+
+
+def _needed(claim: str, quotes: Sequence[str], at: int) -> bool:
+    others = [quote for number, quote in enumerate(quotes) if number != at]
+    return supports(quotes, claim) and (supports([quotes[at]], claim) or not supports(others, claim))
+
+
+def _common(said: Sequence[str], wanted: Sequence[str]) -> int:
+    """The length of the longest sequence of words that stands in both, with gaps."""
+    row = [0] * (len(wanted) + 1)
+    for word in said:
+        before = 0
+        for at, other in enumerate(wanted, 1):
+            before, row[at] = row[at], before + 1 if word == other else max(row[at], row[at - 1])
+    return row[-1]
 
 
 def _share(shown: set[tuple[str, int]], gold: rag.Span) -> float:

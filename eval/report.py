@@ -1,20 +1,21 @@
 """The JSON of a run → tables for the terminal, alone or beside an earlier run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 import rag
-from eval import metrics, ranking
+from eval import difference, metrics, ranking
+from eval.difference import Change, Comparison, Difference, Why
 from eval.ours import NAME
-from eval.run import SCHEMA_VERSION
+from eval.run import SCHEMA_VERSION, Run
 
-Run: TypeAlias = Mapping[str, Any]  # what `Results.to_dict` wrote
 Scores: TypeAlias = Mapping[str, float | None]  # metric → score of one question, None where undefined
 
 _BY_KIND = ("recall@5", "containment", "citation_recall")  # what fits a terminal; the JSON has all
@@ -26,8 +27,8 @@ class ReportError(rag.RagError):
 
 
 def load(path: Path) -> Run:
-    """The results in a JSON file; ReportError when it holds something else."""
-    return _load(path, "records", SCHEMA_VERSION)
+    """The results in a JSON file, or in the run.json of a folder; ReportError when it holds something else."""
+    return _load(path / "run.json" if path.is_dir() else path, "records", SCHEMA_VERSION)
 
 
 def load_ranking(path: Path) -> Run:
@@ -41,25 +42,42 @@ def _load(path: Path, part: str, version: int) -> Run:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ReportError(f"{path} holds no results of an evaluation: {error}") from error
-    schema = found.get("schema") if isinstance(found, dict) else None
-    if schema != version:
-        raise ReportError(f"{path} has schema {schema}, this version reads {version}. Run the evaluation again.")
-    if part not in found:
+    if not isinstance(found, dict) or part not in found:
         raise ReportError(f"{path} holds results of another kind: it has no {part}.")
+    if found.get("schema") != version:
+        raise ReportError(
+            f"{path} has schema {found.get('schema')}, this version reads {version}. Run the evaluation again."
+        )
     run: Run = found
     return run
 
 
 def overall(run: Run) -> Table:
     """Every figure with its 95 % interval, a column for each split."""
-    splits = _splits(run)
-    table = _table(f"{len(run['records'])} questions, {run['date']}", "figure", *splits)
-    groups = [run["figures"][split]["all"] for split in splits]
+    shown = splits(run)
+    table = _table(f"{len(run['records'])} questions, {run['date']}", "figure", *shown)
+    groups = [run["figures"][split]["all"] for split in shown]
     for name in groups[0]:
         if name != "seconds":
             table.add_row(_label(name), *(_cell(group[name]) for group in groups))
     for name in ("median", "p95"):
-        table.add_row(f"seconds, {name}", *(f"{group['seconds'][name]:.2f}" for group in groups))
+        table.add_row(f"seconds, {name}", *(_cell(latency(group, name)) for group in groups))
+    return table
+
+
+def latency(group: Mapping[str, Mapping[str, float | None]], name: str) -> dict[str, float | None]:
+    """The median or the 95th percentile of the seconds as a figure with its interval."""
+    seconds = group["seconds"]
+    return {"mean": seconds[name], "low": seconds[f"{name}_low"], "high": seconds[f"{name}_high"]}
+
+
+def by_type(run: Run) -> Table:
+    """The main figures for each type of document, all splits together."""
+    table = _table("By type of document", "type", "n", *map(_label, _BY_KIND), "abstained")
+    for suffix, group in run["types"].items():
+        figures = (*(group[name] for name in _BY_KIND), group["wrong_abstention"])
+        cells = (_cell(figure).replace(" ", "\n") for figure in figures)
+        table.add_row(suffix, str(group["seconds"]["n"]), *cells)
     return table
 
 
@@ -76,13 +94,42 @@ def by_kind(run: Run) -> Table:
     return table
 
 
-def comparison(run: Run, baseline: Run) -> Table:
-    """Each figure before and now over the questions of both runs, and the change; bold where it is not chance.
+def comparison(compared: Comparison) -> Table:
+    """Each figure before and now over the questions of both runs, the change, and the chance of it; bold if it is none.
 
-    "Not chance" is a 95 % interval of the change without 0.
+    The p-value is that of a paired randomisation test beside those of all other figures.
     """
-    pairs = _pairs(run, baseline)
-    return _changes(f"Against {baseline['date']}, {len(pairs)} questions", pairs)
+    title = f"Against {compared.before['date']}, {compared.questions} questions"
+    table = _table(title, "figure", "before", "now", "change", "p")
+    for change in compared.changes:
+        told = _signed(change.difference, change.low, change.high)
+        style = "bold" if change.significant else ""
+        cells = (_label(change.name), _plain(change.before), _plain(change.now), told, _chance(change))
+        table.add_row(*cells, style=style)
+    return table
+
+
+def differences(compared: Comparison) -> Table:
+    """How many answers changed by what it comes from, and how many of them for the better and for the worse."""
+    changed = compared.differences
+    table = _table(f"{len(changed)} questions were answered in another way", "why", "n", "better", "worse")
+    for why in get_args(Why):
+        because = [one for one in changed if one.why == why]
+        better = sum(one.better for one in because)
+        table.add_row(why, str(len(because)), str(better), str(sum(one.worse for one in because)))
+    return table
+
+
+def told(one: Difference) -> Iterator[Text]:
+    """A question that was answered in another way, in three lines."""
+    outcomes = f"{difference.outcome(one.before)} → {difference.outcome(one.now)}"
+    style = "green" if one.better else "red" if one.worse else "bold"
+    yield Text(f"{one.now['id']}: {outcomes}; {', '.join(one.what)}, because of {one.why}", style)
+    yield Text(f"  {one.now['question']}")
+    for label, record in (("before", one.before), ("now", one.now)):
+        answer = record["answer"]
+        cited = dict.fromkeys(each["document_id"] for claim in answer["claims"] for each in claim["citations"])
+        yield Text(f"  {label} ({answer['confidence']:.2f}): {answer['text']} {', '.join(cited)}".rstrip(), "dim")
 
 
 def rankings(run: Run) -> Table:
@@ -150,17 +197,10 @@ def _first(run: Run) -> Mapping[str, Any]:
     return queries
 
 
-def _splits(run: Run) -> list[str]:
+def splits(run: Run) -> list[str]:
     """The splits worth a column: all of them and their sum, or the only one."""
     named = [split for split in run["figures"] if split != "all"]
     return named if len(named) == 1 else ["all", *named]
-
-
-def _pairs(run: Run, baseline: Run) -> list[tuple[Scores, Scores]]:
-    """(scores before, scores now) of each question that both runs asked in the same words."""
-    earlier = {(record["id"], record["question"]): record["scores"] for record in baseline["records"]}
-    keyed = (((record["id"], record["question"]), record["scores"]) for record in run["records"])
-    return [(earlier[key], scores) for key, scores in keyed if key in earlier]
 
 
 def _score(value: float | None) -> float:
@@ -179,6 +219,10 @@ def _cell(figure: Mapping[str, float | None], digits: int = 2) -> str:
     if figure["low"] is None or figure["high"] is None:
         return mean
     return f"{mean} ({figure['low']:.{digits}f}–{figure['high']:.{digits}f})"
+
+
+def _chance(change: Change) -> str:
+    return _NOTHING if isnan(change.p) else f"{change.p:.3f}"
 
 
 def _plain(value: float) -> str:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rag.chat import Chatbot
     from rag.errors import RagError
+    from rag.feedback import Feedback
     from rag.ingest import ingest
+    from rag.library import Job, Library, ListedDocument, Outcome, SkippedFile
     from rag.schema import (
         Answer,
         Box,
@@ -38,11 +40,17 @@ __all__ = [
     "Citation",
     "Claim",
     "Evidence",
+    "Feedback",
     "IngestReport",
+    "Job",
+    "Library",
+    "ListedDocument",
+    "Outcome",
     "Passage",
     "RagError",
     "Scope",
     "Settings",
+    "SkippedFile",
     "SourceDocument",
     "Span",
     "Turn",
@@ -50,7 +58,14 @@ __all__ = [
     "ingest",
 ]
 
-_HOME = {"Chatbot": "chat", "RagError": "errors", "Settings": "settings", "ingest": "ingest"}
+_HOME = {
+    "Chatbot": "chat",
+    "Feedback": "feedback",
+    "RagError": "errors",
+    "Settings": "settings",
+    "ingest": "ingest",
+    **dict.fromkeys(("Job", "Library", "ListedDocument", "Outcome", "SkippedFile"), "library"),
+}
 
 
 class _Package(ModuleType):

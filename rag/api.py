@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from rag.chat import Chatbot
 from rag.errors import RagError, StoreError
-from rag.schema import Box, Scope, Span, Turn
+from rag.schema import Answer, Box, Scope, Span, Turn
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -45,8 +45,8 @@ class Ask(Asked):
     earlier: list[Words] = Field(default=[], max_length=20)
 
 
-class Search(Asked):
-    """Words to find passages for."""
+class Search(Ask):
+    """Words to find passages for, after the earlier questions of a conversation if there are any."""
 
     k: int = Field(default=10, ge=1, le=100)
 
@@ -78,7 +78,9 @@ def application(bot: Chatbot) -> FastAPI:
 
     @app.post("/api/search")
     def search(body: Search) -> list[dict[str, object]]:
-        return [passage.to_dict() for passage in bot.retrieve(body.question, body.k, scope=body.scope)]
+        history = [Turn(question, _left_out(question)) for question in body.earlier]
+        found = bot.retrieve(body.question, body.k, history=history, scope=body.scope)
+        return [passage.to_dict() for passage in found]
 
     @app.get("/api/documents/{document_id:path}", response_model=None)
     def document(document_id: str) -> dict[str, object] | JSONResponse:
@@ -92,6 +94,11 @@ def application(bot: Chatbot) -> FastAPI:
         return list(bot.boxes(Span(document_id, start, max(end, start + 1))))
 
     return app
+
+
+def _left_out(question: str) -> Answer:
+    """The answer of an earlier question to a search, which goes by the questions; a language model reads "…" there."""
+    return Answer(question, "…", (), (), abstained=False, confidence=0.0)
 
 
 def _told(error: Exception, status: int) -> JSONResponse:

@@ -1,17 +1,18 @@
 """`Chatbot`: a question, in its conversation, becomes an answer whose every sentence shows what it stands on."""
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
 
 from rag import question as asked
 from rag.answer import abstain, extract
 from rag.answer.verify import verify
-from rag.errors import ModelError, StoreError
+from rag.errors import LoadError, ModelError, StoreError
+from rag.feedback import Feedback, keep
 from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
@@ -25,6 +26,8 @@ from rag.settings import Settings
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
+
+    from rag.load.viewer import Viewer
 
 NOT_SAID = "The documents do not say."
 _LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each of its names would be looked up
@@ -61,6 +64,8 @@ class Chatbot:
         self._read = read
         self._rerank = rerank
         self._llm = llm
+        self._looking: Viewer | None = None
+        self._lock = Lock()
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
@@ -83,9 +88,34 @@ class Chatbot:
             llm=llm,
         )
 
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with, or adjusted to."""
+        return self._settings
+
+    def facts(self) -> dict[str, Any]:
+        """What is indexed, with which model, how big it is, and whether it is whole."""
+        return self._store.facts()
+
     def close(self) -> None:
-        """Let go of the index's files."""
+        """Let go of the index's files, and end the processes that look into documents."""
+        if self._looking is not None:
+            self._looking.close()
         self._store.close()
+
+    def adjusted(self, *, passages: int, sentences: int, threshold: float, written: bool = True) -> Self:
+        """The same chatbot answering from so many passages, in so many sentences, from this probability on.
+
+        Not `written`: in the documents' own words, also where a language model is set. Both share one index.
+        """
+        changed = {"passages": passages, "sentences": sentences, "answer_threshold": threshold}
+        settings = self._settings.model_validate(self._settings.model_dump() | changed)
+        llm = self._llm if written else None
+        return type(self)(self._store, settings, encode=self._encode, read=self._read, rerank=self._rerank, llm=llm)
+
+    def keep(self, feedback: Feedback) -> None:
+        """Keep what a person said of an answer in the index folder. Raises StoreError where it cannot be written."""
+        keep(self._settings.home, feedback)
 
     def retrieve(
         self, question: str, k: int = 10, *, history: Sequence[Turn] = (), scope: Scope = EVERYTHING
@@ -144,19 +174,51 @@ class Chatbot:
         """Where a span of a PDF stands on its pages, for a viewer to mark; these pages are read anew for it.
 
         Empty where the document is no PDF, or its file has gone or changed since. Raises LoadError where it cannot be
-        read within the limits of an ingest.
+        read within the memory of an ingest and 20 s, or ten times that for scans.
         """
-        path, sha256 = self._store.catalog.file(span.document_id) or (Path(), "")
+        path = self._pdf(span.document_id)
         document = self._store.catalog.document(span.document_id)
-        if document is None or path.suffix.lower() != ".pdf" or not path.is_file():
+        if path is None or document is None:
             return ()
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                return ()
-        from rag.load.process import Loader
+        return self._viewer().boxes(path, document, span.start, span.end)
 
-        with closing(Loader(self._settings)) as loader:
-            return loader.boxes(path, document, span.start, span.end)
+    def sheets(self, document_id: str) -> tuple[tuple[float, float], ...]:
+        """Width and height of each page of a PDF in points, as it is shown; empty and LoadError as for `boxes`."""
+        path = self._pdf(document_id)
+        return () if path is None else self._viewer().sizes(path)
+
+    def sheet(self, document_id: str, page: int, *, width: int = 1100) -> bytes:
+        """A page of a PDF, the first being 1, as a picture in JPEG that is `width` pixels wide.
+
+        Raises LoadError where there is none: no PDF, its file has gone or changed, no such page, or a damaged one.
+        """
+        path = self._pdf(document_id)
+        if path is None:
+            raise LoadError(f"no pages of {document_id} can be shown: it is no PDF, or its file has gone or changed")
+        return self._viewer().picture(path, page, width)
+
+    def original(self, document_id: str) -> Path | None:
+        """The file that a document was read from; None where there is none, or it has gone or changed since."""
+        path, sha256 = self._store.catalog.file(document_id) or (Path(), "")
+        return path if sha256 and self._viewer().holds(path, sha256) else None
+
+    def _pdf(self, document_id: str) -> Path | None:
+        path = self.original(document_id)
+        return path if path and path.suffix.lower() == ".pdf" else None
+
+    def _viewer(self) -> "Viewer":
+        """What looks into files again, made when it is first asked for: importing the loaders takes 0.4 s."""
+        with self._lock:
+            if self._looking is None:
+                from rag.load.viewer import Viewer
+
+                self._looking = Viewer(self._settings)
+            return self._looking
+
+    def evaluation(self) -> str | None:
+        """The newest report that `rag eval` made of this index, as HTML; None where there is none."""
+        path = self._settings.home / "evaluations" / "report.html"
+        return path.read_text(encoding="utf-8") if path.is_file() else None
 
     def documents(self) -> tuple[str, ...]:
         """The id of every document, in order."""

@@ -25,9 +25,14 @@ from rag.schema import Answer, Citation, HealthReport, IngestReport, Passage, Sc
 
 if TYPE_CHECKING:
     from rag.chat import Chatbot
+    from rag.library import Library
     from rag.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+feedback = typer.Typer(no_args_is_help=True, help="What people said of answers on the page.")
+app.add_typer(feedback, name="feedback")
+gold = typer.Typer(no_args_is_help=True, help="Question sets to evaluate with.")
+app.add_typer(gold, name="gold")
 out = Console()
 err = Console(stderr=True)
 
@@ -245,6 +250,25 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     out.print(table)
 
 
+@feedback.command()
+def export(
+    output: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="stdout")] = None,
+    home: Home = None,
+) -> None:
+    """What was said of answers on the page, as lines for a question set: the last word on each question.
+
+    An answer called right is a whole line. Of another only the question is; kind, reference and gold are yours to add.
+    """
+    from rag.feedback import candidates
+
+    lines = [_json(line) + "\n" for line in candidates(_settings(home).home)]
+    if output is None:
+        sys.stdout.writelines(lines)
+    else:
+        output.write_text("".join(lines), encoding="utf-8")
+        out.print(f"{len(lines)} written to {_name(str(output))}.", markup=False)
+
+
 @app.command()
 def serve(
     home: Home = None,
@@ -257,13 +281,16 @@ def serve(
     host = host or settings.host
     if watch and not (settings.home / "catalog.db").exists():
         ingest(None, home)
+    from rag.library import Library
+
     with (
         _watching(settings) if watch else nullcontext(),
         _listen(host, settings.port if port is None else port) as listener,
+        closing(Library(settings)) as library,
     ):
         os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
         with err.status("Starting the page"):
-            server = _server(settings)
+            server = _server(settings, library)
         link = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         out.print(f"Ask your documents at {link}", markup=False, highlight=False, soft_wrap=True)
         server.run(sockets=[listener])
@@ -271,23 +298,34 @@ def serve(
 
 @app.command(name="eval")
 def evaluate(
-    questions: Annotated[Path | None, typer.Argument(help="JSONL file.", show_default="the corpus's own")] = None,
+    questions: Annotated[
+        Path | None, typer.Argument(help="JSONL or CSV file.", show_default="the corpus's own")
+    ] = None,
     beir: Annotated[Path | None, typer.Option(metavar="DIR", help="Rank a BEIR collection instead.")] = None,
     split: Annotated[
         str | None, typer.Option(help="dev, test or all; of a collection, any that it has.", show_default="all; test")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--out", help="Where to write the results as JSON.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Results of an earlier run to compare with.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for run, report and tables; or a *.json.", show_default="HOME/evaluations"),
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="An earlier run to compare with: its folder or JSON.")] = None,
+    gate: Annotated[
+        Path | None, typer.Option(help="TOML file of the figures to reach; exit status 1 when one is not.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Measure answers, citations and abstentions against a gold question set; or the ranking of a collection.
 
-    With --beir, --home keeps the index of the collection's passages; without it, the index is thrown away.
+    Killed and called again, it goes on where it was. With --beir, --home keeps the index of the collection's passages;
+    without it, the index is thrown away.
     """
     import eval as evaluation
 
     if beir and questions:
         raise typer.BadParameter("either questions or a collection", param_hint="--beir")
+    if beir and gate:
+        raise typer.BadParameter("a gate is for questions, not for a collection", param_hint="--gate")
     if not beir and split not in (None, "dev", "test", "all"):
         raise typer.BadParameter("dev, test or all", param_hint="--split")
     _settings(home)  # what is wrong with them is told first, as by every command
@@ -300,7 +338,35 @@ def evaluate(
         out=output,
         home=home,
         against=against,
+        gate=gate,
     )
+
+
+@gold.command()
+def suggest(
+    output: Annotated[Path, typer.Option("--out", help="JSONL file to write.")] = Path("suggested.jsonl"),
+    home: Home = None,
+) -> None:
+    """Propose questions from the documents' own sentences, by rules and without a model, each with the place it is of.
+
+    Read them before they are used: take out what is not worth asking, and put the others in words of your own.
+    """
+    import eval as evaluation
+
+    _settings(home)
+    count = evaluation.suggest_questions(output, home=home)
+    out.print(f"{count} questions: {output}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="RUN_A", help="The earlier evaluation: its folder or JSON.")],
+    now: Annotated[Path, typer.Argument(metavar="RUN_B", help="The later one.")],
+) -> None:
+    """Show what changed between two evaluations: each figure, and each answer with the stage that it comes from."""
+    import eval as evaluation
+
+    evaluation.compare(before, now)
 
 
 def main() -> None:
@@ -354,11 +420,11 @@ def _bot(home: Path | None) -> "closing[Chatbot]":
     return closing(Chatbot.open(_settings(home)))
 
 
-def _server(settings: "Settings") -> Any:
+def _server(settings: "Settings", library: "Library") -> Any:
     from rag.chat import Chatbot
 
-    bot = Chatbot.open(settings)  # before the imports that take 5 s: what is wrong with the index is told at once,
-    bot.explain("Ready?")  # and what is wrong with a model; nobody's first question then waits for it
+    bot = Chatbot.open(settings)  # before the imports that take 5 s: what is wrong with the index is told at once
+    Thread(target=_warm, args=(bot,), daemon=True).start()  # meanwhile, so that nobody's first question waits for it
 
     import uvicorn
 
@@ -367,8 +433,16 @@ def _server(settings: "Settings") -> Any:
 
     examples = settings.corpus.parent / "questions.txt"
     lines = examples.read_text(encoding="utf-8").splitlines() if examples.is_file() else []
-    page = build(bot, examples=[line for line in lines if line.strip()], document_count=len(bot.documents()))
-    return uvicorn.Server(uvicorn.Config(mount(application(bot), page), log_level="warning"))
+    page = build(bot, library, examples=[line for line in lines if line.strip()])
+    return uvicorn.Server(uvicorn.Config(mount(application(bot), bot, page), log_level="warning"))
+
+
+def _warm(bot: "Chatbot") -> None:
+    """Load the models; what is wrong with one is told, and the page shows it too."""
+    try:
+        bot.explain("Ready?")
+    except RagError as error:
+        _complain(error)
 
 
 @contextmanager
@@ -378,8 +452,10 @@ def _watching(settings: "Settings") -> Iterator[None]:
     from rag.watch import follow
 
     with closing(Store.open(settings)) as store:
-        folders = [root.path for root in store.catalog.roots() if root.whole] or [settings.corpus]
+        uploads = settings.home.resolve() / "uploads"  # read when they are sent
+        folders = [root.path for root in store.catalog.roots() if root.whole and root.path != uploads]
     stop = Event()
+    folders = folders or [settings.corpus]
     options = {"stop": stop, "tell": lambda said: err.print(_shown(said), markup=False, soft_wrap=True)}
     follower = Thread(target=follow, args=(folders, settings.home), kwargs=options)
     follower.start()
@@ -523,5 +599,10 @@ def _name(text: str) -> str:
 
 
 def _print_json(value: object) -> None:
-    text = json.dumps(value, ensure_ascii=not out.encoding.startswith("utf"), indent=2)
-    sys.stdout.write(_CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")
+    sys.stdout.write(_json(value, indent=2) + "\n")
+
+
+def _json(value: object, *, indent: int | None = None) -> str:
+    """The value with what would command a terminal, or cannot be encoded, written as \\u and its number."""
+    text = json.dumps(value, ensure_ascii=not out.encoding.startswith("utf"), indent=indent)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

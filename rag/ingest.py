@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from rag.errors import ConfigError, LoadError
-from rag.index.catalog import NewChunk, Root, Stamp
+from rag.index.catalog import Catalog, NewChunk, Root, Stamp
 from rag.index.store import Store, no_index
 from rag.index.writing import finish, replaced_roots, writing
 from rag.schema import HealthReport, IngestReport
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _SETTLED = 2 * 10**9  # nanoseconds: file systems with the coarsest clock count in two seconds
 
 Progress = Callable[[int, int, str], None]  # files done, files in all, the file just finished
+Heard = Callable[[str, str, str], None]  # document id; added, changed, moved, removed or skipped; from where, or why
 
 _BATCH = 100_000  # characters embedded together: 5 s to lose on a kill; at 60_000 padding took 5 % of the speed
 
@@ -90,7 +92,7 @@ def ingest(
     path = Path(folder_or_file).expanduser().resolve()
     if not path.exists():
         raise ConfigError(f"No file or folder at {folder_or_file}.")
-    return _ingest(path, settings or Settings(), progress, embedder, anew=False)
+    return _ingest(lambda store: [path], settings or Settings(), progress, embedder)
 
 
 def rebuild(
@@ -102,7 +104,57 @@ def rebuild(
     """
     if not (settings.home / "catalog.db").exists():
         raise no_index(settings)
-    return _ingest(None, settings, progress, embedder, anew=True)
+    return _ingest(lambda store: [], settings, progress, embedder, anew=True)
+
+
+def sync(
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    heard: Heard | None = None,
+    embedder: "BaseEmbedding | None" = None,
+) -> IngestReport:
+    """Bring all folders that were ingested before up to date, and the files that were named one by one.
+
+    A folder that is not there is told of as skipped, and what was read from it stays.
+    """
+    return _ingest(_everything, settings, progress, embedder, heard=heard)
+
+
+def take_in(
+    names: Sequence[str],
+    folder: Path,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    heard: Heard | None = None,
+    embedder: "BaseEmbedding | None" = None,
+) -> IngestReport:
+    """Ingest files of a folder whose documents' ids begin with its name, also where it lies in another ingested one."""
+
+    def places(store: Store) -> list[Path]:
+        _set_apart(store, folder.resolve())
+        return [folder.resolve() / name for name in names]
+
+    return _ingest(places, settings, progress, embedder, heard=heard)
+
+
+def reread(
+    document_ids: Sequence[str],
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    heard: Heard | None = None,
+    embedder: "BaseEmbedding | None" = None,
+) -> IngestReport:
+    """Read documents anew whose files have not changed, and their copies; also files that could not be read."""
+
+    def places(store: Store) -> list[Path]:
+        catalog = store.catalog
+        found = [file[0] for id_ in catalog.forget_content(document_ids) if (file := catalog.file(id_))]
+        return found + [skipped.path for skipped in catalog.skipped() if skipped.document_id in document_ids]
+
+    return _ingest(places, settings, progress, embedder, heard=heard)
 
 
 def repair(
@@ -123,29 +175,32 @@ def repair(
 
 
 def _ingest(
-    path: Path | None,
+    places: Callable[[Store], Sequence[Path]],
     settings: Settings,
     progress: Progress | None,
     embedder: "BaseEmbedding | None",
     *,
-    anew: bool,
+    anew: bool = False,
+    heard: Heard | None = None,
 ) -> IngestReport:
     from rag.load.process import Readers
 
     with writing(settings, anew=anew) as store, Readers(settings) as readers:
-        run = _Run(store, settings, readers, progress, embedder)
+        run = _Run(store, settings, readers, progress, embedder, heard)
         before = {document_id for _, document_ids in replaced_roots(store) for document_id in document_ids}
-        for root, files in _work(store, path):
+        named = _named(store)
+        for root, files in _work(store, named, places(store), run.miss):
             run.sync(root, files)
         run.tally.removed += before - store.catalog.known().keys()
         finish(store, settings)
     return run.tally.report()
 
 
-def remove(document_ids: Sequence[str], settings: Settings) -> tuple[str, ...]:
+def remove(document_ids: Sequence[str], settings: Settings, *, deleting: Path | None = None) -> tuple[str, ...]:
     """Take documents out of the index, by id or by folder of ids; the ids that went. The files stay where they are.
 
-    Raises StoreMissingError or StoreMismatchError where there is no index of these settings.
+    But those directly in the folder `deleting` are deleted, also such as could not be read. Raises StoreMissingError
+    or StoreMismatchError where there is no index of these settings.
     """
     Store.open(settings).close()  # else an empty index for other settings would take the place of the one there is
     with writing(settings) as store:
@@ -154,9 +209,23 @@ def remove(document_ids: Sequence[str], settings: Settings) -> tuple[str, ...]:
             for known in store.catalog.known()
             if any(known == name or known.startswith(name.rstrip("/") + "/") for name in document_ids)
         )
+        if deleting:  # first: a file that outlives its document would come back with the next ingest
+            gone += _delete([*document_ids, *gone], store.catalog, deleting.resolve())
         store.catalog.remove(gone)
         finish(store, settings)
     return gone
+
+
+def _delete(document_ids: Sequence[str], catalog: Catalog, folder: Path) -> tuple[str, ...]:
+    """Delete the files of documents that lie in a folder; the ids of those that could never be read."""
+    files = {skipped.document_id: skipped.path for skipped in catalog.skipped() if skipped.path.parent == folder}
+    unread = tuple(id_ for id_ in document_ids if id_ in files)
+    files |= {id_: file[0] for id_ in document_ids if (file := catalog.file(id_)) and file[0].parent == folder}
+    for id_ in document_ids:
+        if id_ in files:
+            files[id_].unlink(missing_ok=True)
+    catalog.forget_skipped(unread)
+    return unread
 
 
 class _Run:
@@ -169,8 +238,10 @@ class _Run:
         readers: "Readers",
         progress: Progress | None,
         embedder: "BaseEmbedding | None",
+        heard: Heard | None,
     ) -> None:
         self.tally = _Tally()
+        self._heard = heard or (lambda document_id, what, about: None)
         self._store = store
         self._settings = settings
         self._readers = readers
@@ -180,9 +251,12 @@ class _Run:
 
     def sync(self, root: Root, paths: Sequence[Path] | None) -> None:
         """Bring one folder up to date: all of it, or only the files named."""
+        home = self._settings.home.resolve()
         if paths is None:
-            self.tally.moved += self._store.catalog.adopt(root)
-        found = list(self._found(root, paths if paths is not None else _walk(root.path, self._settings.home.resolve())))
+            self.tally.moved += self._store.catalog.adopt(root, apart=home)
+        told = len(self.tally.skipped)
+        there = [path for path in paths if path.exists()] if paths is not None else _walk(root.path, home)
+        found = list(self._found(root, there))
         known = self._store.catalog.known(root)
         asked = known.keys() & {_id(root, path) for path in paths} if paths is not None else known.keys()
         absent = asked - {file.document_id for file in found}
@@ -210,10 +284,21 @@ class _Run:
                 )
                 self.tally.notes += [(file.document_id, note) for note in notes]
                 self._tell(file, known)
-        self.tally.removed += absent - {old for old, _ in self.tally.moved}
+        gone = absent - {old for old, _ in self.tally.moved}
+        self.tally.removed += gone
+        for document_id in sorted(gone):
+            self._heard(document_id, "removed", "")
+        named = None if paths is None else {_id(root, path) for path in paths}
+        self._store.catalog.skip(root, dict(self.tally.skipped[told:]), named)
+
+    def miss(self, folder: Path) -> None:
+        """Tell of a folder that is not there."""
+        self._skip(str(folder), LoadError("the folder is not there; its documents stay until it is, or are removed"))
 
     def _tell(self, file: _File, known: Mapping[str, str]) -> None:
-        (self.tally.changed if file.document_id in known else self.tally.added).append(file.document_id)
+        is_known = file.document_id in known
+        (self.tally.changed if is_known else self.tally.added).append(file.document_id)
+        self._heard(file.document_id, "changed" if is_known else "added", "")
         self._advance(file)
 
     def _advance(self, file: _File) -> None:
@@ -258,6 +343,7 @@ class _Run:
             self._store.catalog.move(old, file.document_id, title=_title_of(file), stamp=file.stamp)
             absent.discard(old)
             self.tally.moved.append((old, file.document_id))
+            self._heard(file.document_id, "moved", old)
         return left
 
     def _copied(self, fresh: Iterable[_File], root: Root, known: Mapping[str, str]) -> Iterator[_File]:
@@ -311,28 +397,60 @@ class _Run:
     def _skip(self, document_id: str, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         self.tally.skipped.append((document_id, reason))
+        self._heard(document_id, "skipped", reason)
 
 
-def _work(store: Store, path: Path | None) -> Iterator[tuple[Root, Sequence[Path] | None]]:
-    """Each folder to bring up to date with the files named in it, or None for all of them.
+def _everything(store: Store) -> list[Path]:
+    """The folders that were ingested whole, and the files that were named in others."""
+    catalog, places = store.catalog, list[Path]()
+    for root in catalog.roots():
+        if root.whole or not root.path.is_dir():
+            places.append(root.path)
+        else:
+            places += [root.path / id_.removeprefix(root.prefix) for id_ in catalog.known(root)]
+            places += [file.path for file in catalog.skipped() if file.path.is_relative_to(root.path)]
+    return places
 
-    It is the folder asked for, or the one of the file asked for; for a new index beside an old one, the old's too.
-    """
-    replaced = replaced_roots(store)
-    named = {  # with the old prefixes, so that ids stay as they were
+
+def _set_apart(store: Store, folder: Path) -> None:
+    """Record a folder whose documents are named after it, unless it is recorded."""
+    catalog = store.catalog
+    if any(root.path == folder for root in catalog.roots()):
+        return
+    names = [root.prefix for root in catalog.roots()] + list(catalog.known())
+    numbered = (f"{folder.name}-{number}/" for number in count(2))
+    free = (prefix for prefix in chain([f"{folder.name}/"], numbered) if not any(n.startswith(prefix) for n in names))
+    catalog.root(folder, whole=True, prefix=next(free))
+
+
+def _named(store: Store) -> dict[Root, list[Path]]:
+    """The folders of an old index that a new one is built beside, with the files of each that it holds."""
+    return {  # with the old prefixes, so that ids stay as they were
         store.catalog.root(old.path, whole=old.whole, prefix=old.prefix): [
             old.path / id_.removeprefix(old.prefix) for id_ in known
         ]
-        for old, known in replaced
+        for old, known in replaced_roots(store)
     }
-    asked = [_root(store, path)] if path else []
-    if path and not path.is_dir():
-        named[asked[0]] = [*named.get(asked[0], ()), path]
-    everything = bool(replaced) or (path is not None and path.is_dir())
-    for root in dict.fromkeys([*asked, *named]):
-        files = dict.fromkeys(file for file in named.get(root, ()) if file.exists())
+
+
+def _work(
+    store: Store, named: dict[Root, list[Path]], places: Sequence[Path], miss: Callable[[Path], None]
+) -> Iterator[tuple[Root, Sequence[Path] | None]]:
+    """Each folder to bring up to date with the files named in it, or None for all of them.
+
+    They are the folders asked for, and those of the files asked for; for a new index beside an old one, the old's too.
+    """
+    folders = [root for root in named if root.whole]
+    for path in places:
+        if path.is_dir():
+            folders.insert(0, _root(store, path))
+        elif any(root.path == path for root in store.catalog.roots()):
+            miss(path)
+        else:
+            named.setdefault(_root(store, path), []).append(path)
+    for root in dict.fromkeys([*folders, *named]):
         if root in store.catalog.roots():  # else it lay inside the folder asked for, which has taken it over
-            yield root, None if root.whole and everything else list(files)
+            yield root, None if root in folders else list(dict.fromkeys(named[root]))
 
 
 def _root(store: Store, path: Path) -> Root:
@@ -376,7 +494,7 @@ def _stamp(path: Path, now: int) -> Stamp:
     stat = path.lstat()
     latest = max(stat.st_mtime_ns, stat.st_ctime_ns)
     if not S_ISREG(stat.st_mode) or now - latest < _SETTLED:
-        return Stamp()
+        return Stamp(stat.st_size)
     return Stamp(
         stat.st_size, stat.st_mtime_ns + stat.st_ctime_ns
     )  # both: an old time can be set, a change cannot hide

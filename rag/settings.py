@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     # The page
     host: str = "127.0.0.1"  # loopback: nobody else on the network sees the page unless this is changed
     port: Annotated[int, Field(ge=0, le=65535)] = 7860
+    editable: bool = True  # documents can be added and removed on the page: for a server that others reach, turn it off
+    upload_megabytes: Annotated[int, Field(ge=1)] = 200  # of one file; more than 200 MiB no loader reads
 
     @property
     def fingerprint(self) -> str:

@@ -14,7 +14,7 @@ def main() -> None:
         bot = rag.Chatbot.open(settings)
     except rag.RagError as error:
         raise SystemExit(str(error)) from error
-    application = mount(FastAPI(docs_url=None, redoc_url=None), build(bot, document_count=len(bot.documents())))
+    application = mount(FastAPI(docs_url=None, redoc_url=None), bot, build(bot, rag.Library(settings)))
     uvicorn.run(application, host=settings.host, port=settings.port)
 
 

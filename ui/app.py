@@ -1,21 +1,22 @@
-"""The page: what stands where, and which event calls which handler."""
+"""The page: its tabs, its theme, and the header that keeps browsers from asking any other server."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import handlers, render
-from ui.render import Entry
+from rag import Library
+from ui import chat, documents, preferences, render
+from ui.handlers import Bot
+from ui.routes import routes
 
 TITLE = "Ask your documents"
-ANSWERS_AT_ONCE = 4  # each keeps a core busy; more at once would make every one of them slower
 HERE = Path(__file__).parent
+# In a frame that is nobody's: its script sorts and filters, and reaches neither this page nor the server.
+EVALUATION = '<iframe src="evaluation" title="The newest evaluation" sandbox="allow-scripts" loading="lazy"></iframe>'
 
 # Gradio makes its HTML templates with Function(), hence 'unsafe-eval'; the rest is from this server or not at all.
 POLICY = (
@@ -25,121 +26,49 @@ POLICY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The components that events read and write."""
+def build(bot: Bot, library: Library | None = None, *, examples: Sequence[str] = ()) -> gr.Blocks:
+    """The page over `bot`, offering `examples` to begin with; `mount` gives it its theme, style and address.
 
-    conversation: gr.HTML
-    sources: gr.HTML
-    history: gr.State
-    question: gr.Textbox
-    examples: gr.Dataset
-    clear: gr.Button
-
-
-def build(bot: handlers.Bot, *, examples: Sequence[str] = (), document_count: int | None = None) -> gr.Blocks:
-    """The page over `bot`, offering `examples` to begin with; `mount` gives it its theme, style and address."""
+    Without a library its documents are neither listed nor changed.
+    """
     page = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True)
     with page:
-        _wire(bot, _layout(examples, document_count))
-    page.queue(default_concurrency_limit=ANSWERS_AT_ONCE)
+        with gr.Sidebar(open=False, width=280, elem_id="sidebar"):
+            kept = chat.shelf()
+        with gr.Row(elem_id="masthead"):
+            gr.HTML(render.header(TITLE), apply_default_css=False, js_on_load=None)
+            gr.HTML(html_template=chat.read("help.html"), elem_id="help", apply_default_css=False, js_on_load=None)
+        with gr.Tabs(elem_id="rooms"):
+            with gr.Tab("Chat", elem_id="chat"):
+                parts = chat.layout(kept, examples)
+            with gr.Tab("Documents", elem_id="documents-tab") as documents_tab:
+                listed = documents.layout(library)
+            with gr.Tab("Evaluation", elem_id="evaluation"):
+                gr.HTML(EVALUATION, apply_default_css=False, js_on_load=None)
+            with gr.Tab("Settings", elem_id="settings"):
+                chosen = preferences.layout(bot.settings, bot.facts())
+        chat.wire(bot, page, parts, chosen)
+        documents.wire(library, listed, [page.load, documents_tab.select])
+    page.queue()
     return page
 
 
-def mount(application: FastAPI, page: gr.Blocks, *, path: str = "/") -> FastAPI:
-    """`application` with the page at `path`, and a header that keeps browsers from asking any other server."""
+def mount(application: FastAPI, bot: Bot, page: gr.Blocks) -> FastAPI:
+    """`application` with the page and what it asks for, and a header that keeps browsers from asking another server."""
     application.add_middleware(_PolicyHeader)
+    application.include_router(routes(bot))
     gr.mount_gradio_app(
         application,
         page,
-        path,
+        "/",
         footer_links=[],
         run_history=False,
         show_error=False,
         ssr_mode=False,
         theme=_theme(),
-        css_paths=HERE / "style.css",
+        css_paths=[HERE / name for name in ("style.css", "document.css", "documents.css")],
     )
     return application
-
-
-def _layout(examples: Sequence[str], document_count: int | None) -> _Parts:
-    """Conversation and question on the left, sources on the right; one below the other on a phone."""
-    conversation, sources, turns = handlers.show(())
-    history = gr.State(turns)
-    _html(render.header(TITLE, document_count), "masthead")
-    with gr.Row(elem_id="panes"):
-        with gr.Column(scale=3, min_width=0, elem_id="talk"):
-            talk = _html(conversation, "conversation", script=(HERE / "page.js").read_text(encoding="utf-8"))
-            samples = _examples(examples)
-            with gr.Row(elem_id="ask"):
-                question = _question_box()
-                clear = gr.Button("Clear", scale=0, min_width=0, elem_id="clear")
-        with gr.Column(scale=2, min_width=0, elem_id="aside"):
-            cited = _html(sources, "sources")
-    return _Parts(talk, cited, history, question, samples, clear)
-
-
-def _html(value: str, name: str, *, script: str | None = None) -> gr.HTML:
-    # Not gr.Chatbot: 6.31 reads our HTML as Markdown, draws a message anew for every word, and puts its source,
-    # tags and all, into the label that screen readers speak.
-    return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=script)
-
-
-def _examples(examples: Sequence[str]) -> gr.Dataset:
-    samples = [[example] for example in examples]
-    return gr.Dataset(
-        components=["textbox"], samples=samples, label="For example", visible=bool(examples), elem_id="examples"
-    )
-
-
-def _question_box() -> gr.Textbox:
-    return gr.Textbox(
-        label="Your question",
-        show_label=False,
-        container=False,
-        placeholder="Ask a question",
-        lines=1,
-        max_lines=6,
-        max_length=2000,
-        autofocus=True,
-        submit_btn="Ask",
-        elem_id="question",
-    )
-
-
-def _wire(bot: handlers.Bot, parts: _Parts) -> None:
-    """Enter, the button or an example asks; Stop keeps what is written; Clear starts over."""
-    page = [parts.conversation, parts.sources, parts.history, parts.question]  # a View, and the question box
-
-    def ask(question: str, history: list[Entry]) -> Iterator[tuple[Any, ...]]:
-        box = gr.Textbox(value="", submit_btn=False, stop_btn="Stop")
-        for view in handlers.answer(bot, question, history):
-            yield *view, box
-            box = gr.skip()  # the person may be typing the next question
-
-    def ask_example(sample: list[str], history: list[Entry]) -> Iterator[tuple[Any, ...]]:
-        yield from ask(sample[0], history)
-
-    def show(history: list[Entry]) -> tuple[Any, ...]:
-        return *handlers.show(history), gr.Textbox(submit_btn="Ask", stop_btn=False)
-
-    def clear() -> tuple[Any, ...]:
-        return show([])
-
-    asked = parts.question.submit(
-        ask, [parts.question, parts.history], page, show_progress="hidden", api_visibility="private"
-    )
-    chosen = parts.examples.click(
-        ask_example, [parts.examples, parts.history], page, show_progress="hidden", api_visibility="private"
-    )
-    running: list[dict[str, Any]] = [asked, chosen]
-    for event in (asked, chosen):  # also follows a cancelled one; shown from Stop itself, the last words could overtake
-        event.then(show, parts.history, page, queue=False, show_progress="hidden", api_visibility="private")
-    parts.question.stop(None, cancels=running, api_visibility="private")
-    parts.clear.click(None, cancels=running, api_visibility="private").then(
-        clear, None, page, queue=False, show_progress="hidden", api_visibility="private"
-    )
 
 
 def _theme() -> gr.themes.Base:
@@ -155,6 +84,7 @@ def _theme() -> gr.themes.Base:
         body_text_color_subdued="*neutral_600",  # Base has 400, a contrast of 2.6 on white
         body_text_color_subdued_dark="*neutral_400",
         input_background_fill="*background_fill_primary",
+        input_background_fill_dark="*background_fill_primary",
         input_border_color="*neutral_300",
         input_placeholder_color="*neutral_500",
         input_placeholder_color_dark="*neutral_400",
@@ -162,7 +92,7 @@ def _theme() -> gr.themes.Base:
 
 
 class _PolicyHeader:
-    """Middleware that sends the content security policy with every response."""
+    """Middleware that sends the content security policy with every response that has none of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -172,7 +102,7 @@ class _PolicyHeader:
 
         async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Content-Security-Policy"] = POLICY
+                MutableHeaders(scope=message).setdefault("Content-Security-Policy", POLICY)
             await send(message)
 
         await self.app(scope, receive, send_with_policy)

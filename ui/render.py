@@ -1,45 +1,29 @@
 """Values to HTML: a conversation with citation markers, and the cited passages with the cited words highlighted.
 
-Whatever comes from a document, a person or a model passes `_text` (escaped), and every string that leaves this file
-has also passed `_safe` (tags, attributes and classes not listed here are dropped), so it takes two mistakes for a
+Whatever comes from a document, a person or a model passes `escaped` (escaped), and every string that leaves this file
+has also passed `safe` (tags, attributes and classes not listed here are dropped), so it takes two mistakes for a
 document to put an element on the page. A citation is known on the page by its key, "t1c2": turn 1, citation 2;
-`page.js` leads from the marker with `data-cite` to the words with `data-cited`, and back by `data-back`.
+`page.js` leads from the marker with `data-cite` to the words in the source pane, and back.
 """
 
-import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-import nh3
-
-from rag import Answer, Citation, Claim, Passage, Turn
+from rag import Answer, Citation, Claim, Passage, Span, Turn
+from ui import document
+from ui.markup import escaped, isolated, safe
 
 NOT_SAID = "The documents do not say."
 CONFIDENCE = ((0.8, "High confidence"), (0.6, "Fair confidence"), (0.0, "Low confidence"))  # from this probability on
-_NO_PASSAGE = '<p class="note">No passage is cited.</p>'
-
-_TAGS = "article bdi button details div h1 h2 h3 header mark p section span summary sup"
-_CLEANER = nh3.Cleaner(
-    tags=set(_TAGS.split(" ")),
-    attributes={
-        "button": {"type", "aria-label", "data-cite", "data-back", "data-tip"},
-        "div": {"role", "aria-live", "aria-label", "aria-busy"},
-        "mark": {"data-cited"},
-        "p": {"dir"},
-        "span": {"data-tip", "tabindex"},
-        "section": {"aria-label"},
-    },
-    allowed_classes={
-        "article": {"source"},
-        "button": {"citation", "number"},
-        "details": {"earlier"},
-        "div": {"conversation", "empty", "turn", "answer", "sources"},
-        "h2": {"question"},
-        "p": {"claims", "note", "error", "passage", "where", "lead"},
-        "span": {"claim", "weak", "unsupported", "verdict", "confidence", "caret", "unseen"},
-    },
+VERDICTS = ("right", "wrong", "wrong citation")
+_OF_ANSWERS = (
+    ("copy", "Copy"),
+    ("link", "Copy link"),
+    ("why", "Why this answer"),
+    *((verdict, verdict.capitalize()) for verdict in VERDICTS),
 )
+_OF_THE_LAST = (("again", "Ask again"), ("edit", "Edit question"))
+_NO_PASSAGE = '<p class="note">No passage is cited.</p>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +37,24 @@ class Failure:
 Entry = Turn | Failure  # one exchange as the page remembers it
 
 
-def header(title: str, document_count: int | None) -> str:
-    """The page's title, and how many documents it answers from where that is known."""
-    if document_count is None:
-        scope = "your own files"
-    else:
-        scope = f"{document_count:,} document{'s' if document_count != 1 else ''}"
-    return _safe(f"<h1>{_text(title)}</h1><p>Short answers from {scope}, each sentence with its evidence.</p>")
+def header(title: str) -> str:
+    """The page's title and what it is for."""
+    return safe(f"<h1>{escaped(title)}</h1><p>Short answers from your own files, each sentence with its evidence.</p>")
+
+
+def facts(known: Mapping[str, str]) -> str:
+    """What is known of the index, name by name."""
+    rows = "".join(f"<tr><th>{escaped(name)}</th><td>{isolated(value)}</td></tr>" for name, value in known.items())
+    return safe(f"<table><tbody>{rows}</tbody></table>")
+
+
+def questions(name: str, asked: Sequence[str]) -> str:
+    """Questions to be asked at a click; nothing where there is none."""
+    buttons = "".join(
+        f'<button type="button" data-ask="{escaped(question)}">{isolated(question)}</button>' for question in asked
+    )
+    heading = f'<p class="note">{escaped(name)}</p>'
+    return safe(f'{heading}<div class="suggestions">{buttons}</div>') if buttons else ""
 
 
 def conversation(history: Sequence[Entry]) -> str:
@@ -69,10 +64,10 @@ def conversation(history: Sequence[Entry]) -> str:
 
 def writing(past: Sequence[Entry], question: str, draft: Answer | None) -> str:
     """What was said so far, then the question with what is written of its answer; None before the first words."""
-    words = _text(draft.text) if draft else "Reading the documents"
+    words = escaped(draft.text) if draft else "Reading the documents"
     understood = _understood(draft) if draft else ""
     body = f'{understood}<p class="claims" dir="auto">{words}<span class="caret"></span></p>'
-    return _conversation(_exchanges(past) + _exchange(question, body, busy=True))
+    return _conversation(_exchanges(past) + _exchange(question, body, len(past) + 1, busy=True))
 
 
 def sources(history: Sequence[Entry]) -> str:
@@ -87,74 +82,104 @@ def earlier_sources(history: Sequence[Entry]) -> str:
     return _sources('<p class="note">The passages an answer cites appear here.</p>', history)
 
 
+def problem(words: str) -> str:
+    """One line that says what went wrong."""
+    return safe(f'<p class="error">{escaped(" ".join(words.split()))}</p>')
+
+
 def _sources(newest: str, earlier: Sequence[Entry]) -> str:
     folded = [
-        f'<details class="earlier"><summary>{_isolated(turn.question)}</summary>{_source_group(turn, number)}</details>'
+        f'<details class="earlier"><summary>{isolated(turn.question)}</summary>{_source_group(turn, number)}</details>'
         for number, turn in enumerate(earlier, start=1)
         if isinstance(turn, Turn)
     ]
-    return _safe(f'<div class="sources"><h2>Sources</h2>{newest}{"".join(reversed(folded))}</div>')
+    return safe(f'<div class="sources"><h2>Sources</h2>{newest}{"".join(reversed(folded))}</div>')
 
 
 def _conversation(exchanges: str) -> str:
     empty = '<div class="empty"><p class="lead">What would you like to know?</p></div>'
-    return _safe(
+    return safe(
         f'<div class="conversation" role="log" aria-live="polite" aria-label="Conversation">{exchanges or empty}</div>'
     )
 
 
 def _exchanges(history: Sequence[Entry]) -> str:
-    return "".join(_exchange(entry.question, _outcome(entry, number)) for number, entry in enumerate(history, start=1))
+    return "".join(
+        _exchange(entry.question, _outcome(entry, number) + _actions(entry, is_last=number == len(history)), number)
+        for number, entry in enumerate(history, start=1)
+    )
 
 
-def _exchange(question: str, body: str, *, busy: bool = False) -> str:
+def _exchange(question: str, body: str, number: int, *, busy: bool = False) -> str:
     state = ' aria-busy="true"' if busy else ""  # screen readers wait for the whole sentence, not for each word
-    heading = f'<h2 class="question">{_isolated(question)}</h2>'
-    return f'<div class="turn">{heading}<div class="answer"{state}>{body}</div></div>'
+    heading = f'<h2 class="question">{isolated(question)}</h2>'
+    return f'<div class="turn" data-turn="{number}">{heading}<div class="answer"{state}>{body}</div></div>'
+
+
+def _actions(entry: Entry, *, is_last: bool) -> str:
+    """What can be done with an answer; the last question can be put again or in other words."""
+    chosen = [*(_OF_ANSWERS if isinstance(entry, Turn) else ()), *(_OF_THE_LAST if is_last else ())]
+    buttons = "".join(_action(*names) for names in chosen)
+    return f'<div class="actions" role="group" aria-label="This answer">{buttons}</div>' if chosen else ""
+
+
+def _action(act: str, name: str) -> str:
+    pressed = ' aria-pressed="false"' if act in VERDICTS else ""
+    return f'<button type="button" data-act="{act}"{pressed}>{name}</button>'
 
 
 def _outcome(entry: Entry, number: int) -> str:
     if isinstance(entry, Failure):
-        return f'<p class="error">{_text(entry.message)}</p>'
+        return f'<p class="error">{escaped(entry.message)}</p>'
     return _answer(entry.answer, number)
 
 
 def _answer(answer: Answer, turn: int) -> str:
     if answer.abstained:
-        words = _text(answer.text or NOT_SAID)
+        words = escaped(answer.text or NOT_SAID)
         note = "The nearest passages are listed under Sources." if answer.passages else ""
     elif answer.claims:
         words = " ".join(_claim(claim, answer.passages, turn) for claim in answer.claims)
         note = _confidence(answer)
     else:  # a draft: nothing was checked
-        words = _text(answer.text)
+        words = escaped(answer.text)
         note = "Stopped before it was checked against the documents."
     return f'{_understood(answer)}<p class="claims" dir="auto">{words}</p><p class="note">{note}</p>'
 
 
 def _understood(answer: Answer) -> str:
     """What was looked up, where that is not what was asked."""
-    return f'<p class="note">Understood as: {_isolated(answer.asked)}</p>' if answer.reworded else ""
+    return f'<p class="note">Understood as: {isolated(answer.asked)}</p>' if answer.reworded else ""
 
 
 def _claim(claim: Claim, passages: Sequence[Passage], turn: int) -> str:
     markers = "".join(_marker(citation, passages, turn) for citation in claim.citations)
     if claim.verdict == "supported":
-        return f'<span class="claim">{_text(claim.text)}</span>{markers}'
+        return f'<span class="claim">{escaped(claim.text)}</span>{markers}'
     label = "weakly supported" if claim.verdict == "weak" else "not supported by the documents"
-    words = f'<span class="claim {claim.verdict}">{_text(claim.text)}</span>'
+    words = f'<span class="claim {claim.verdict}">{escaped(claim.text)}</span>'
     return f'{words}{markers} <span class="verdict {claim.verdict}">{label}</span>'
 
 
 def _marker(citation: Citation, passages: Sequence[Passage], turn: int) -> str:
     title = _title(citation, passages)
-    tip = _text(f"“{' '.join(citation.quote.split())}” {title}{_page(citation.page)}")
-    name = _text(f"Citation {citation.marker}: {title}")
-    key = _key(turn, citation)
+    date = _passage_of(citation, passages).date
+    tip = escaped(f"“{' '.join(citation.quote.split())}” {title}{_page(citation.page)}{f', {date}' if date else ''}")
+    name = escaped(f"Citation {citation.marker}: {title}")
     return (
-        f'<sup><button type="button" class="citation" data-cite="{key}" data-tip="{tip}" aria-label="{name}">'
+        f'<sup><button type="button" class="citation" {_placed(citation, turn)} data-tip="{tip}" aria-label="{name}">'
         f"{citation.marker}</button></sup>"
     )
+
+
+def _placed(citation: Citation, turn: int) -> str:
+    """The attributes that lead to a citation's words."""
+    span = citation.span
+    return f'data-cite="{_key(turn, citation)}" {_opening(span)}'
+
+
+def _opening(span: Span) -> str:
+    return f'data-document="{escaped(span.document_id)}" data-place="{span.start}-{span.end}"'
 
 
 def _confidence(answer: Answer) -> str:
@@ -205,35 +230,29 @@ def _title(citation: Citation, passages: Sequence[Passage]) -> str:
 
 def _card(passage: Passage, citations: Sequence[Citation], turn: int) -> str:
     numbers = "".join(_number(citation, turn) for citation in citations)
-    title = _isolated(passage.title or passage.span.document_id)
+    title = isolated(passage.title or passage.span.document_id)
+    opening = f'<button type="button" class="open" {_opening(passage.span)}>{title}</button>'
     pages = {citation.page: _page(citation.page) for citation in citations} or {passage.page: _page(passage.page)}
-    about = "".join(f", {_isolated(fact)}" for fact in (passage.date, passage.author, passage.source) if fact)
-    where = _isolated(passage.span.document_id) + "".join(pages.values()) + about
+    about = "".join(f", {isolated(fact)}" for fact in (passage.date, passage.author, passage.source) if fact)
+    where = isolated(passage.span.document_id) + "".join(pages.values()) + about
     return (
-        f'<article class="source"><header>{numbers}<h3>{title}</h3></header><p class="where">{where}</p>'
-        f'<p class="passage" dir="auto">{_highlighted(passage, citations, turn)}</p></article>'
+        f'<article class="source"><header>{numbers}<h3>{opening}</h3></header><p class="where">{where}</p>'
+        f'<div class="passage reading">{_highlighted(passage, citations, turn)}</div></article>'
     )
 
 
 def _number(citation: Citation, turn: int) -> str:
-    name = f"Back to citation {citation.marker} in the answer"
-    key = _key(turn, citation)
-    return f'<button type="button" class="number" data-back="{key}" aria-label="{name}">{citation.marker}</button>'
+    name = f"Open the source at citation {citation.marker}"
+    return (
+        f'<button type="button" class="number" {_placed(citation, turn)} aria-label="{name}">{citation.marker}</button>'
+    )
 
 
 def _highlighted(passage: Passage, citations: Sequence[Citation], turn: int) -> str:
-    """The passage's text with exactly the cited characters in <mark>, cut wherever a citation begins or ends."""
+    """The passage as its document shows it, with exactly the cited characters in <mark>."""
     offset = passage.span.start
-    places = [
-        (citation.span.start - offset, citation.span.end - offset, _key(turn, citation)) for citation in citations
-    ]
-    cuts = sorted({0, len(passage.text), *(cut for start, end, _ in places for cut in (start, end))})
-    pieces = []
-    for start, end in pairwise(cuts):
-        keys = " ".join(key for first, last, key in places if first <= start and end <= last)
-        words = _text(passage.text[start:end])
-        pieces.append(f'<mark data-cited="{keys}">{words}</mark>' if keys else words)
-    return "".join(pieces)
+    marks = [(citation.span.start - offset, citation.span.end - offset, _key(turn, citation)) for citation in citations]
+    return document.excerpt(passage.span.document_id, passage.text, marks)
 
 
 def _key(turn: int, citation: Citation) -> str:
@@ -242,17 +261,3 @@ def _key(turn: int, citation: Citation) -> str:
 
 def _page(page: int | None) -> str:
     return "" if page is None else f", page {page}"
-
-
-def _isolated(words: str) -> str:
-    """Escaped, and unable to turn round the words beside it with right-to-left marks."""
-    return f"<bdi>{_text(words)}</bdi>"
-
-
-def _text(words: str) -> str:
-    """Escaped for content and attributes; half characters, which cannot be sent to a browser, become "?"."""
-    return html.escape(words.encode(errors="replace").decode())
-
-
-def _safe(markup: str) -> str:
-    return _CLEANER.clean(markup)

@@ -27,6 +27,7 @@ def writing(settings: Settings, *, anew: bool = False) -> Iterator[Store]:
             _finish_swap(settings.home)
             store = Store(settings.home, _catalog_to_write(settings, anew=anew))
             try:
+                store.catalog.extend()
                 with cleared(settings.home):  # before closing, so that SQLite has room to merge its log
                     yield store
             finally:

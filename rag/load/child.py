@@ -5,6 +5,7 @@ and no more memory or time than it was given. Python's audit hooks see what Pyth
 C goes past them, and none of those used here opens connections by itself.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from rag.errors import LoadError
 from rag.load import load
 from rag.load.boxes import boxes
 from rag.load.ocr import recogniser
+from rag.load.pictures import picture, sizes
 
 _PROGRAMS = frozenset({"soffice", "tesseract"})  # old Office formats, and pages that are pictures
 _STARTING = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.spawn", "os.startfile"})
@@ -60,6 +62,11 @@ def _reply(request: dict[str, Any], megabytes: int) -> dict[str, Any]:
             text, page_starts, start, end = (request[name] for name in ("text", "page_starts", "start", "end"))
             found = boxes(Path(request["path"]), text, page_starts, start, end, recogniser())
             return {"boxes": [astuple(box) for box in found]}
+        if "sizes" in request:
+            return {"sizes": sizes(Path(request["path"]))}
+        if "page" in request:
+            drawn = picture(Path(request["path"]), request["page"], request["width"])
+            return {"picture": base64.b64encode(drawn).decode()}
         loaded = load(Path(request["path"]), request["document_id"])
         return {"document": asdict(loaded.document), "named": loaded.named, "notes": loaded.notes}
     except LoadError as error:

@@ -112,18 +112,18 @@ def read_pdf(path: Path, recognise: Recognise | None = None) -> Extract:
 
 def read_pages(path: Path, recognise: Recognise | None = None) -> Scan:
     """The words of each page with their places, before they are laid out."""
-    with _opened(path) as document:
+    with opened(path) as document:
         return _scan(document, recognise)
 
 
 def read_some(path: Path, numbers: Sequence[int], recognise: Recognise | None = None) -> list[Page]:
     """The pages with these numbers, the first being 0, as `read_pages` has them; no other is looked at."""
-    with _opened(path) as document:
+    with opened(path) as document:
         return [_sheet(document, number, recognise).page for number in numbers]
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[PdfDocument]":
+def opened(path: Path) -> "Iterator[PdfDocument]":
     import pypdfium2
     from pypdfium2 import raw
 

@@ -3,6 +3,7 @@
 A process gets paths, one a line, and gives back JSON; `rag.load.child` is what runs in it. Its limits are settings.
 """
 
+import base64
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from typing import Any, Self, TypeVar
 from rag.errors import ConfigError, LoadError
 from rag.load import Loaded, load
 from rag.load.ocr import recogniser
+from rag.load.pictures import Size
 from rag.schema import Box, SourceDocument
 from rag.settings import Settings
 
@@ -99,7 +101,7 @@ class Loader:
 
     def load(self, path: Path, document_id: str) -> Loaded:
         """As `rag.load.load`; LoadError also for a file that takes too much time or memory, or ends its process."""
-        reply = self._ask(path, document_id=document_id)
+        reply = self._ask(path, self._reading(path), document_id=document_id)
         facts = reply["document"]
         document = SourceDocument(**facts | {"page_starts": tuple(facts["page_starts"])})
         return Loaded(document, reply["named"], tuple(reply["notes"]))
@@ -107,7 +109,16 @@ class Loader:
     def boxes(self, path: Path, document: SourceDocument, start: int, end: int) -> tuple[Box, ...]:
         """As `rag.load.boxes.boxes`; LoadError as for `load`."""
         about = {"text": document.text, "page_starts": document.page_starts}
-        return tuple(Box(*box) for box in self._ask(path, start=start, end=end, **about)["boxes"])
+        reply = self._ask(path, self._reading(path), start=start, end=end, **about)
+        return tuple(Box(*box) for box in reply["boxes"])
+
+    def sizes(self, path: Path) -> tuple[Size, ...]:
+        """As `rag.load.pictures.sizes`; LoadError as for `load`."""
+        return tuple((width, height) for width, height in self._ask(path, self._seconds, sizes=True)["sizes"])
+
+    def picture(self, path: Path, page: int, width: int) -> bytes:
+        """As `rag.load.pictures.picture`; LoadError as for `load`."""
+        return base64.b64decode(self._ask(path, self._seconds, page=page, width=width)["picture"])
 
     def close(self) -> None:
         """End the process, and delete what it may have left."""
@@ -122,12 +133,16 @@ class Loader:
             self._folder.cleanup()
             self._folder = None
 
-    def _ask(self, path: Path, **request: object) -> dict[str, Any]:
+    def _reading(self, path: Path) -> float:
+        """Seconds for all pages of a file."""
+        may_be_scanned = path.suffix.lower() == ".pdf" and recogniser() is not None
+        return self._seconds * (_SCANNED if may_be_scanned else 1)
+
+    def _ask(self, path: Path, seconds: float, **request: object) -> dict[str, Any]:
         if self._process is None or self._process.poll() is not None:
             self._start()
         self._send({"path": str(path.absolute()), **request})
-        may_be_scanned = path.suffix.lower() == ".pdf" and recogniser() is not None
-        reply = self._reply(self._seconds * (_SCANNED if may_be_scanned else 1))
+        reply = self._reply(seconds)
         if reply["last"]:
             self.close()
         if "error" in reply:

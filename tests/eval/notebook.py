@@ -53,6 +53,12 @@ class Notebook:
         claim = rag.Claim(passage.text, (citation,), "supported")
         return rag.Answer(question, passage.text, (claim,), (passage,), False, 0.9)
 
+    def explain(self, question: str, history: Sequence[rag.Turn] = ()) -> rag.Evidence:
+        """The passages of the answer, the line of the first weighed, and its confidence."""
+        passages = self.retrieve(question, 3) if question not in self.answers else self.retrieve(question, 1)
+        best = rag.Weighed(passages[0].span, passages[0].text, {"reader": 1.5}, 2.0)
+        return rag.Evidence(question, passages, (best,), {"best": 2.0}, 0.9 if question in self.answers else 0.1)
+
     def document(self, document_id: str) -> rag.SourceDocument:
         """A document with its one line."""
         return rag.SourceDocument(document_id, document_id, None, LINES[document_id], ())

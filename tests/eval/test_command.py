@@ -11,7 +11,7 @@ import eval
 import rag
 from eval import command, dataset
 from eval.__main__ import main
-from eval.run import run
+from eval.run import run, timeless
 from eval.vectors import Vectors
 from rag import cli
 from tests.eval.notebook import LINES, QUESTIONS, Notebook
@@ -158,13 +158,14 @@ def test_a_collection_is_ranked_and_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_from_a_folder_and_quotes_to_figures(tmp_path: Path) -> None:
+def test_from_a_folder_and_quotes_to_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents are indexed, quotes anchored, questions asked; the figures are printed and every answer written."""
+    monkeypatch.chdir(tmp_path)
     folder, home, questions = tmp_path / "documents", tmp_path / "index", tmp_path / "questions.jsonl"
     folder.mkdir()
     for name, line in LINES.items():
         (folder / name).write_text(line, encoding="utf-8")
-    rag.ingest(folder, rag.Settings(home=home))
+    rag.ingest(folder, rag.Settings(home=home), embedder=LightEmbedding())
     quote = {"document_id": "balloon.md", "quote": LINES["balloon.md"]}
     text = "When was it shot down?"
     entry = {"id": "q1", "kind": "single_fact", "split": "dev", "question": text, "reference": "4 February"}
@@ -173,6 +174,7 @@ def test_from_a_folder_and_quotes_to_figures(tmp_path: Path) -> None:
 
     changed = eval.anchor(questions, home=home)
     written = eval.main(questions, out=tmp_path / "run.json", home=home, console=console)
+    kept = eval.main(questions, home=home, against=written, console=console)
 
     (record,) = json.loads(written.read_text(encoding="utf-8"))["records"]
     assert changed == 1
@@ -180,3 +182,57 @@ def test_from_a_folder_and_quotes_to_figures(tmp_path: Path) -> None:
     assert record["answer"]["question"] == text
     assert isinstance(console.file, io.StringIO)
     assert "recall@5" in console.file.getvalue()
+    names = ["answers.csv", "qrels.trec", "ranking.trec", "report.html", "run.json"]
+    assert sorted(path.name for path in (home / "evaluations").iterdir()) == names
+    assert kept.parent == Path("eval/results")
+    assert timeless(json.loads(kept.read_text(encoding="utf-8"))) == timeless(
+        json.loads(written.read_text(encoding="utf-8"))
+    )
+
+
+@pytest.mark.slow
+def test_a_gate_that_is_not_passed_is_exit_status_one(
+    sample_settings: rag.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The broken line is named, and all that was asked is written all the same."""
+    (tmp_path / "mine.csv").write_text("question,answer\nWhen did Blinken go to Beijing?,Tuesday\n", encoding="utf-8")
+    (tmp_path / "gate.toml").write_text("[all.all]\ncontainment = {least = 0.5}\n", encoding="utf-8")
+    home, gate = str(sample_settings.home), str(tmp_path / "gate.toml")
+    arguments = ["rag", "eval", str(tmp_path / "mine.csv"), "--home", home, "--out", str(tmp_path), "--gate", gate]
+    monkeypatch.setattr("sys.argv", arguments)
+
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+
+    told = capsys.readouterr()
+    assert end.value.code == 1
+    assert "Gate: containment of all, all: 0.000, and 0.500 is the least" in told.out
+    assert "The gate is not passed: 1" in told.err
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["records"][0]["wrong"]
+
+
+def test_two_runs_are_told_apart_question_by_question(tmp_path: Path) -> None:
+    """`rag diff` shows figures, what it comes from, and each answer before and now."""
+    for name, answers in (("a", {}), ("b", {"When did he arrive?": "visit.md"})):
+        results = run(Notebook(answers), QUESTIONS, settings=rag.Settings()).to_dict()
+        command.save(results, tmp_path / name / "run.json")
+    console = Console(file=io.StringIO(), width=120)
+
+    eval.compare(tmp_path / "a", tmp_path / "b" / "run.json", console=console)
+
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert "1 questions were answered in another way" in told
+    assert "right: wrongly declined → right; abstention, because of retrieval" in told
+    assert "  now (0.90): He arrived on 18 June. visit.md" in told
+
+
+def test_the_same_run_twice_has_nothing_to_tell(tmp_path: Path) -> None:
+    """It says so in a line."""
+    command.save(run(Notebook(), QUESTIONS, settings=rag.Settings()).to_dict(), tmp_path / "run.json")
+    console = Console(file=io.StringIO(), width=120)
+
+    eval.compare(tmp_path, tmp_path, console=console)
+
+    assert isinstance(console.file, io.StringIO)
+    assert "Every question of both was answered in the same way." in console.file.getvalue()

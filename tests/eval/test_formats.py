@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+import rag
 from eval import dataset
-from eval.formats import convert
+from eval.formats import convert, questions
 
 SQUAD = {
     "data": [
@@ -123,9 +124,111 @@ def test_beir_passages_are_documents_without_questions(tmp_path: Path) -> None:
     assert len(dataset.entries(tmp_path / "set" / "questions.jsonl")) == 4
 
 
+def test_mtrag_turns_are_asked_in_their_conversation(tmp_path: Path) -> None:
+    """Relevant passages are gold, whole; a turn without an answer is unanswerable; small talk is history alone."""
+    turns = [
+        ("What is tea?", "ANSWERABLE", "A drink.", {"p/1": ["yes", "no"], "p/2": ["no"]}),
+        ("Thanks!", "CONVERSATIONAL", "Welcome.", {}),
+        ("Who drank it first?", "UNANSWERABLE", "I do not know.", {"p/2": ["no"]}),
+        ("And is it hot?", "ANSWERABLE", "It is.", {"p/2": ["yes"]}),
+    ]
+    messages: list[dict[str, Any]] = []
+    for question, answerable, told, contexts in turns:
+        messages.append({"speaker": "user", "text": question, "enrichments": {"Answerability": [answerable]}})
+        shown = [{"document_id": key, "relevant": marks} for key, marks in contexts.items()]
+        messages.append({"speaker": "agent", "text": told, "contexts": shown})
+    held = [{"file": "3.json", "domain": "tea", "messages": messages}, {"file": "4.json", "domain": "rain"}]
+    passages = [{"_id": "p/1", "title": "Tea", "text": "Tea  is a drink."}, {"_id": "p/2", "text": "It is hot."}]
+    (tmp_path / "corpus_pooled").mkdir()
+    for name, rows in (("conversations.jsonl.gz", held), ("corpus_pooled/tea.jsonl.gz", passages)):
+        (tmp_path / name).write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+
+    documents, entries = converted("mtrag", tmp_path / "corpus_pooled" / "tea.jsonl.gz", tmp_path / "set")
+
+    assert documents == {"p-1.txt": "Tea\n\nTea is a drink.\n", "p-2.txt": "\n\nIt is hot.\n"}
+    assert [(entry["id"], entry["kind"], len(entry["history"])) for entry in entries] == [
+        ("3-1", "several_sentences", 0),
+        ("3-3", "unanswerable", 2),
+        ("3-4", "follow_up", 3),
+    ]
+    assert quotes(entries[0]) == ["Tea is a drink."]
+    assert {entry["split"] for entry in entries} == {"test"}
+
+
+def test_multihop_facts_are_gold(tmp_path: Path) -> None:
+    """Each article's facts are its document; a query without evidence is unanswerable."""
+    article = {"_id": "a1", "title": "Tea", "source": "The Leaf", "published_at": "2023-09-26T17:01:22+00:00"}
+    queries = [
+        {"_id": "1", "text": "Is it hot?", "answer": "Yes", "evidence": [{"doc": "a1", "fact": "Tea is  hot."}]},
+        {"_id": "2", "text": "Who?", "answer": "Insufficient information.", "evidence": []},
+    ]
+    for name, rows in (("corpus_evidence", [article | {"facts": ["Tea is  hot."]}]), ("queries", queries)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    documents, entries = converted("multihop", tmp_path, tmp_path / "set")
+
+    assert documents == {"a1.txt": "Tea\n\nThe Leaf, 2023-09-26\n\nTea is hot.\n"}
+    assert [(entry["kind"], entry["split"], quotes(entry)) for entry in entries] == [
+        ("several_documents", "test", ["Tea is hot."]),
+        ("unanswerable", "dev", []),
+    ]
+
+
+def test_chromas_references_are_gold(tmp_path: Path) -> None:
+    """Each text is a document as it is, with the questions about it."""
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "pubmed.md").write_text("Tea is hot.\nRain is wet.", encoding="utf-8")
+    references = json.dumps([{"content": "Tea is hot.", "start_index": 0, "end_index": 11}]).replace('"', '""')
+    (tmp_path / "questions_df.csv").write_text(
+        f'question,references,corpus_id\nIs tea hot?,"{references}",pubmed\n', encoding="utf-8"
+    )
+
+    convert("chroma", tmp_path, tmp_path / "set")
+
+    (entry,) = dataset.entries(tmp_path / "set" / "questions.jsonl")
+    assert "Tea is hot.\nRain is wet." in (tmp_path / "set" / "documents" / "pubmed.md").read_text(encoding="utf-8")
+    assert (entry["split"], entry["reference"], quotes(entry)) == ("test", "Tea is hot.", ["Tea is hot."])
+
+
+def test_a_csv_of_questions_and_answers_is_a_question_set(tmp_path: Path) -> None:
+    """Without an answer a question is unanswerable; a quote is found in its document; a cell may hold line ends."""
+    file = tmp_path / "mine.csv"
+    file.write_text(
+        "\ufeffquestion,answer,document,quote,id\r\n"
+        'When?,18 June,visit.md,"He came,\nat last.",\r\n'
+        "Who?,,,,none\r\n"
+        "Where?,Beijing,,,\r\n",
+        encoding="utf-8",
+        newline="",
+    )
+    text = "In June. He came, at last."
+
+    read, moved = dataset.settle(questions(file), lambda name: rag.SourceDocument(name, name, None, text, ()))
+
+    assert [(one.id, one.kind, one.reference) for one in read] == [
+        ("q1", "single_fact", "18 June"),
+        ("none", "unanswerable", ""),
+        ("q3", "single_fact", "Beijing"),
+    ]
+    assert [[(gold.start, gold.end, gold.quote) for gold in one.gold] for one in read] == [
+        [(9, 26, "He came, at last.")],
+        [],
+        [],
+    ]
+    assert len(moved) == 1
+
+
+def test_a_csv_without_its_columns_is_told(tmp_path: Path) -> None:
+    """The message names what is missing."""
+    (tmp_path / "mine.csv").write_text("frage,antwort\nWann?,Juni\n", encoding="utf-8")
+
+    with pytest.raises(dataset.DatasetError, match="no column answer and no column question"):
+        questions(tmp_path / "mine.csv")
+
+
 def test_unknown_format_and_missing_file_are_named(tmp_path: Path) -> None:
     """The error tells which formats there are, or which file is not there."""
-    with pytest.raises(dataset.DatasetError, match="squad2, clapnq, qamr, beir"):
+    with pytest.raises(dataset.DatasetError, match="squad2, clapnq, qamr, beir, mtrag"):
         convert("squad3", tmp_path, tmp_path)
     with pytest.raises(dataset.DatasetError, match=r"gone\.json"):
         convert("squad2", tmp_path / "gone.json", tmp_path)

@@ -7,7 +7,8 @@ import ir_measures
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ir_measures import RR, R, nDCG
+from ir_measures import AP, RR, P, R, nDCG
+from sklearn.metrics import brier_score_loss
 
 import rag
 from eval import metrics
@@ -80,20 +81,36 @@ def test_parts_beyond_k_gain_nothing() -> None:
     assert metrics.ndcg_at((1, 3), 2) == pytest.approx(0.6131, abs=5e-5)
 
 
+def test_precision_counts_passages_that_cover_any_part() -> None:
+    """Of the first five, of which there are three, two cover gold, one of them the other's part: 2 / 5."""
+    ranking = [span(0, 10), span(100, 110), span(0, 10)]
+
+    assert metrics.precision_at(ranking, parts(span(0, 10), span(500, 510)), 5) == 0.4
+
+
+def test_average_precision_of_parts_at_ranks_one_and_four() -> None:
+    """(1/1 + 2/4) / 2; a third part that is not found makes it (1 + 1/2 + 0) / 3."""
+    assert metrics.average_precision((4, 1)) == 0.75
+    assert metrics.average_precision((4, 1, math.inf)) == 0.5
+
+
 @given(
     ranking=st.permutations(range(15)).flatmap(lambda order: st.integers(1, 15).map(lambda length: order[:length])),
     relevant=st.sets(st.integers(0, 14), min_size=1),
 )
 def test_rankings_agree_with_ir_measures(ranking: Sequence[int], relevant: set[int]) -> None:
-    """With one part to a passage, recall@5, reciprocal rank and nDCG@10 are those of ir_measures."""
+    """With one part to a passage, recall, precision, reciprocal rank, MAP and nDCG are those of ir_measures."""
     qrels = [ir_measures.Qrel("q", str(number), 1) for number in relevant]
     scored = [ir_measures.ScoredDoc("q", str(number), -float(rank)) for rank, number in enumerate(ranking)]
     spans = [span(10 * number, 10 * number + 10) for number in range(15)]
 
-    theirs = ir_measures.calc_aggregate([R @ 5, RR, nDCG @ 10], qrels, scored)
-    ranks = metrics.ranks([spans[number] for number in ranking], parts(*(spans[number] for number in relevant)))
+    theirs = ir_measures.calc_aggregate([R @ 5, P @ 5, RR, AP, nDCG @ 10], qrels, scored)
+    found, gold = [spans[number] for number in ranking], parts(*(spans[number] for number in relevant))
+    ranks = metrics.ranks(found, gold)
 
     assert metrics.recall_at(ranks, 5) == pytest.approx(theirs[R @ 5])
+    assert metrics.precision_at(found, gold, 5) == pytest.approx(theirs[P @ 5])
+    assert metrics.average_precision(ranks) == pytest.approx(theirs[AP])
     assert metrics.reciprocal_rank(ranks) == pytest.approx(theirs[RR])
     assert metrics.ndcg_at(ranks, 10) == pytest.approx(theirs[nDCG @ 10])
 
@@ -155,6 +172,77 @@ def test_an_answer_contains_an_accepted_form(answer: str, accepted: list[list[st
     assert metrics.contains(answer, accepted) == expected
 
 
+@pytest.mark.parametrize(
+    ("answer", "accepted", "expected"),
+    [
+        ("The 18th June.", [["18th June"]], 1),
+        ("On 18th June.", [["18th June"]], 0),  # one word more
+        ("Qin and Wang", [["Qin", "Wang"], ["Qin and Wang"]], 1),  # a form of several phrases has no words of its own
+        ("", [["Qin"]], 0),
+    ],
+)
+def test_an_exact_match_has_the_words_of_one_form(answer: str, accepted: list[list[str]], expected: float) -> None:
+    """No word more, none less; case, punctuation and articles make no difference."""
+    assert metrics.exact_match(answer, accepted) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "expected"),
+    [
+        ("police killed gunman", "police kill gunman", 2 / 3),  # Lin 2004, section 3.1: S1 and S2
+        ("gunman kill police", "police kill gunman", 1 / 3),  # S3: words in another order
+        ("Xi met Blinken in Beijing", "Blinken met Xi", 2 / 8),
+        ("", "18 June", 0),
+    ],
+)
+def test_rouge_l_counts_words_in_the_same_order(answer: str, reference: str, expected: float) -> None:
+    """Twice the longest common sequence over the words of both."""
+    assert metrics.rouge_l(answer, reference) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("claim", "supported"),
+    [
+        ("Blinken met Xi for 35 minutes.", True),
+        ("Blinken met Xi for 40 minutes.", False),  # a number that is not there
+        ("Blinken met Xi for 35 minutes in Beijing.", True),  # five of six words
+        ("Blinken met Qin and Wang.", False),
+        ("", False),
+    ],
+)
+def test_a_claim_stands_on_the_words_it_cites(claim: str, supported: bool) -> None:
+    """Every number, and four of five of the other words; small words do not count."""
+    assert metrics.supports(["Blinken met Xi Jinping", "for 35 minutes."], claim) is supported
+
+
+def test_claims_are_judged_by_what_they_cite() -> None:
+    """One of two claims is supported: recall 1/2; of three citations two are needed, one says nothing: 2/3."""
+    claims = [
+        ("Blinken met Xi for 35 minutes.", ["Blinken met Xi.", "It took 35 minutes."]),
+        ("They spoke of trade.", ["It rained."]),
+    ]
+
+    assert metrics.claim_recall(claims) == 0.5
+    assert metrics.claim_precision(claims) == pytest.approx(2 / 3)
+
+
+def test_a_citation_beside_one_that_says_all_is_not_needed() -> None:
+    """Of two citations one supports the claim alone: precision 1/2. A claim without citations has recall 0."""
+    claim = "Blinken met Xi."
+
+    assert metrics.claim_precision([(claim, ["It rained.", "Blinken met Xi."])]) == 0.5
+    assert metrics.claim_recall([(claim, [])]) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1))
+def test_the_brier_score_is_that_of_scikit_learn(forecasts: list[tuple[float, bool]]) -> None:
+    """The mean over questions is brier_score_loss."""
+    ours = metrics.mean(metrics.brier(confidence, answerable) for confidence, answerable in forecasts)
+
+    theirs = brier_score_loss([answerable for _, answerable in forecasts], [p for p, _ in forecasts], pos_label=1)
+    assert ours == pytest.approx(theirs)
+
+
 def test_citations_are_judged_by_the_spans_they_cover() -> None:
     """Three citations of which one covers one of two parts: precision 1/3, recall 1/2."""
     cited = [span(0, 10), span(100, 120), span(300, 310)]
@@ -197,10 +285,16 @@ def test_figures_without_gold_are_undefined() -> None:
 
     scores = [
         metrics.recall_at((), 5),
+        metrics.precision_at(cited, [], 5),
         metrics.reciprocal_rank(()),
+        metrics.average_precision(()),
         metrics.ndcg_at((), 10),
         metrics.token_f1("something", ""),
         metrics.contains("something", ()),
+        metrics.exact_match("something", ()),
+        metrics.rouge_l("something", ""),
+        metrics.claim_recall([]),
+        metrics.claim_precision([("something", [])]),
         metrics.citation_precision(cited, []),
         metrics.citation_recall(cited, []),
         metrics.citation_precision_by_character(cited, []),

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import rag
-from eval import ranking, report
+from eval import difference, ranking, report
 from eval.collection import Collection, Passage, Query
 from eval.dataset import KINDS, Question, Split
 from eval.ranking import Ranked
@@ -70,23 +70,37 @@ def test_each_kind_has_its_row() -> None:
     assert row(table, "unanswerable") == ["unanswerable", "1", "–", "–", "–", "1.00"]
 
 
+def test_each_type_of_document_has_its_row() -> None:
+    """The four questions with gold in Markdown; the unanswerable one was written about no document."""
+    assert row(report.by_type(results(ANSWERS)), "md")[:3] == ["md", "4", "1.00\n(1.00–1.00)"]
+
+
+def test_a_folder_is_read_by_its_run(tmp_path: Path) -> None:
+    """`--against` and `rag diff` take the folder that `--out` made."""
+    written = results(ANSWERS)
+    (tmp_path / "run.json").write_text(json.dumps(written), encoding="utf-8")
+
+    assert report.load(tmp_path) == written
+
+
 def test_a_run_against_itself_shows_no_change() -> None:
     """Every paired change is zero with an interval of nothing."""
     same = results(ANSWERS)
 
-    cells = row(report.comparison(same, same), "containment")
+    cells = row(report.comparison(difference.compare(same, same)), "containment")
 
-    assert cells == ["containment", "0.500", "0.500", "+0.000 (+0.000 to +0.000)"]
+    assert cells == ["containment", "0.500", "0.500", "+0.000 (+0.000 to +0.000)", "1.000"]
 
 
 def test_a_real_change_stands_out() -> None:
-    """When every answer goes from wrong to right the change is 1 and set in bold."""
-    asked = tuple(question(f"q{number}", f"When {number}?", "visit.md") for number in range(5))
+    """When each of twenty answers goes from wrong to right the change is 1, its chance small, and it is set in bold."""
+    asked = tuple(question(f"q{number}", f"When {number}?", "visit.md") for number in range(20))
     worse, better = ({one.question: line for one in asked} for line in ("trade.md", "visit.md"))
 
-    table = report.comparison(results(better, asked), results(worse, asked))
+    table = report.comparison(difference.compare(results(worse, asked), results(better, asked)))
 
-    assert row(table, "containment")[1:] == ["0.000", "1.000", "+1.000 (+1.000 to +1.000)"]
+    assert row(table, "containment")[1:4] == ["0.000", "1.000", "+1.000 (+1.000 to +1.000)"]
+    assert float(row(table, "containment")[4]) < 0.05
     styles = {str(name): line.style for name, line in zip(table.columns[0].cells, table.rows, strict=True)}
     assert (styles["containment"], styles["wrong abstention"]) == ("bold", "")
 
@@ -95,7 +109,7 @@ def test_only_questions_of_both_runs_are_compared() -> None:
     """A question that was added, or changed its words under the same id, is left out."""
     changed = question("wrong", "What shrank?", "trade.md", split="test")
 
-    table = report.comparison(results(ANSWERS), results(ANSWERS, (*QUESTIONS[:1], changed)))
+    table = report.comparison(difference.compare(results(ANSWERS, (*QUESTIONS[:1], changed)), results(ANSWERS)))
 
     assert "1 questions" in str(table.title)
 
@@ -109,9 +123,11 @@ def test_no_figure_is_cut_on_eighty_columns() -> None:
     )
     written = results(ANSWERS, asked)
 
-    lines = [line for table in (report.overall(written), report.by_kind(written)) for line in shown(table)]
+    tables = [report.overall(written), report.by_kind(written), report.by_type(written)]
+    tables += [report.comparison(difference.compare(written, results({}, asked)))]
+    lines = [line for table in tables for line in shown(table)]
 
-    (widest,) = (line for line in lines if line.startswith("citation char recall"))
+    widest, *_ = (line for line in lines if line.startswith("citation char recall"))
     assert widest.count("0.00 (0.00–0.00)") == 3
     assert not any("…" in line for line in lines)
 
@@ -121,7 +137,7 @@ def test_a_figure_of_other_questions_is_compared_by_its_means() -> None:
     before = results(ANSWERS)
     now = results({**ANSWERS, "What fell?": "trade.md"})
 
-    cells = row(report.comparison(now, before), "abstention precision")
+    cells = row(report.comparison(difference.compare(before, now)), "abstention precision")
 
     assert cells[1:3] == ["0.500", "1.000"]
     assert cells[3].startswith("+0.500 (")

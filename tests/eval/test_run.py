@@ -1,19 +1,21 @@
 """A run asks what it is given, scores it, and keeps all of it."""
 
 import json
+from dataclasses import replace
 from math import isnan
 
+import pytest
 from pydantic import SecretStr
 
 import rag
 from eval.dataset import Question
-from eval.run import Record, Results, run
+from eval.run import Record, Results, ask, run, timeless
 from tests.eval.notebook import QUESTIONS, Notebook
 
 
-def records(results: Results) -> dict[str, Record]:
-    """The records by question id."""
-    return {record.question.id: record for record in results.records}
+def records() -> dict[str, Record]:
+    """What the notebook gets, by question id."""
+    return {question.id: ask(Notebook(), question) for question in QUESTIONS}
 
 
 def evaluate(questions: tuple[Question, ...] = QUESTIONS) -> Results:
@@ -22,17 +24,18 @@ def evaluate(questions: tuple[Question, ...] = QUESTIONS) -> Results:
 
 
 def test_a_right_answer_scores_one_on_everything() -> None:
-    """The cited line is the gold line: every defined score is 1, and the wrong abstention 0."""
-    scores = dict(records(evaluate())["right"].scores)
+    """The cited line is the gold line: every score is 1 but that one of five passages is gold, and a .9 is no 1."""
+    scores = dict(records()["right"].scores)
 
     assert scores.pop("wrong_abstention") == 0
+    assert (scores.pop("precision@5"), round(scores.pop("brier"), 2)) == (0.2, 0.01)
     assert {score for score in scores.values() if not isnan(score)} == {1}
     assert {name for name, score in scores.items() if isnan(score)} == {"abstention_precision", "abstention_recall"}
 
 
 def test_a_wrong_answer_scores_by_where_gold_was_ranked() -> None:
     """The gold line is ranked third, after the one that was answered: recall@1 0, MRR 1/3, nothing contained."""
-    scores = records(evaluate())["wrong"].scores
+    scores = records()["wrong"].scores
 
     assert (scores["recall@1"], scores["recall@5"], scores["mrr@10"]) == (0, 1, 1 / 3)
     assert (scores["containment"], scores["citation_precision"], scores["citation_recall"]) == (0, 0, 0)
@@ -40,17 +43,18 @@ def test_a_wrong_answer_scores_by_where_gold_was_ranked() -> None:
 
 def test_abstaining_is_saying_and_citing_nothing() -> None:
     """A refused answerable question has token F1 and containment 0 and no citation precision, whatever the sentence."""
-    scores = records(evaluate())["silent"].scores
+    scores = records()["silent"].scores
 
     assert (scores["token_f1"], scores["containment"], scores["wrong_abstention"]) == (0, 0, 1)
     assert isnan(scores["citation_precision"])
 
 
 def test_a_right_abstention_is_scored_as_that_alone() -> None:
-    """A refused unanswerable question has abstention precision and recall 1 and no other score."""
-    scores = records(evaluate())["none"].scores
+    """A refused unanswerable question has abstention precision and recall 1 and no other score but its Brier score."""
+    scores = dict(records()["none"].scores)
 
     defined = {name: score for name, score in scores.items() if not isnan(score)}
+    assert round(defined.pop("brier"), 2) == 0.01
     assert defined == {"abstention_precision": 1, "abstention_recall": 1}
 
 
@@ -67,10 +71,10 @@ def test_a_follow_up_is_asked_after_its_conversation() -> None:
 
 def test_a_follow_up_is_ranked_by_the_passages_of_its_answer() -> None:
     """The question alone does not say what it asks, so what the conversation found is what counts."""
-    turn = records(evaluate())["turn"]
+    turn = records()["turn"]
 
     assert turn.ranking == tuple(passage.span for passage in turn.answer.passages)
-    assert len(records(evaluate())["right"].ranking) == 3
+    assert len(records()["right"].ranking) == 3
 
 
 def test_progress_hears_of_each_question() -> None:
@@ -131,16 +135,67 @@ def test_results_say_what_was_run_and_hold_no_key() -> None:
 
 
 def test_two_runs_differ_in_time_alone() -> None:
-    """The same bot and questions give the same scores, figures and intervals."""
+    """The same bot and questions give the same JSON, letter for letter, but for the date and the seconds."""
+    first, second = (json.dumps(timeless(evaluate().to_dict())) for _ in range(2))
 
-    def timeless() -> dict[str, object]:
-        written = evaluate().to_dict()
-        figures = {
-            (split, kind): {name: value for name, value in group.items() if name != "seconds"}
-            for split, kinds in written["figures"].items()
-            for kind, group in kinds.items()
-        }
-        records = [{**record, "seconds": 0} for record in written["records"]]
-        return {**written, "date": "", "figures": figures, "records": records}
+    assert first == second
+    assert '"seconds"' not in first
+    assert "containment" in first
 
-    assert timeless() == timeless()
+
+def test_a_run_goes_on_from_what_was_asked() -> None:
+    """Questions whose records are there are not asked again, the others are kept as they come, the order stays."""
+    whole, bot = evaluate().to_dict()["records"], Notebook()
+    done = {record["id"]: record for record in whole[1:3]}
+    kept: list[str] = []
+
+    resumed = run(
+        bot, QUESTIONS, settings=rag.Settings(), done=done, keep=lambda record: kept.append(record["id"])
+    ).to_dict()
+
+    assert timeless({"records": resumed["records"]}) == timeless({"records": whole})
+    assert kept == ["right", "silent", "none"]
+    assert ("What grew?", 0) not in bot.asked
+
+
+def test_a_record_tells_what_decided_it() -> None:
+    """The passages and the best sentences with their signs, so that a report needs the JSON alone."""
+    (record, *_) = evaluate().to_dict()["records"]
+
+    assert record["evidence"]["asked"] == "When did he arrive?"
+    assert record["evidence"]["passages"][0]["text"] == "He arrived on 18 June."
+    assert record["evidence"]["sentences"][0]["signs"] == {"reader": 1.5}
+    assert record["gold"] == [[{"document_id": "visit.md", "start": 0, "end": 22, "quote": "He arrived on 18 June."}]]
+    assert "passages" not in record["answer"]
+
+
+def test_an_abstention_is_wrong_if_its_best_sentence_would_have_been() -> None:
+    """Refused: what would have been said is not the answer. An unanswerable question has none, a right answer is it."""
+    asked = records()
+
+    assert {key: record.wrong for key, record in asked.items()} == {
+        "right": False,
+        "wrong": True,
+        "turn": False,
+        "silent": True,
+        "none": True,
+    }
+
+
+def test_figures_of_all_questions_are_right_by_hand() -> None:
+    """Confidence .9 three times, rightly, .1 for one that is answerable and one that is not: AUROC (3 + .5) / 4."""
+    overall = evaluate().to_dict()["figures"]["all"]["all"]
+
+    assert overall["auroc"]["mean"] == 0.875
+    assert overall["abstention_f1"]["mean"] == 0.6667  # 2 * 1 / (2 abstentions + 1 unanswerable)
+    assert overall["calibration_error"]["mean"] == pytest.approx(3 / 5 * 0.1 + 2 / 5 * 0.4)
+    assert overall["brier"]["mean"] == pytest.approx((3 * 0.01 + 0.81 + 0.01) / 5)
+
+
+def test_figures_stand_by_type_of_document() -> None:
+    """Gold in a document of a type, or the document that an unanswerable question was written about."""
+    about = replace(QUESTIONS[4], about="plan.PDF")
+
+    types = evaluate((*QUESTIONS[:2], about)).to_dict()["types"]
+
+    assert {suffix: group["seconds"]["n"] for suffix, group in types.items()} == {"md": 2, "pdf": 1}

@@ -116,6 +116,16 @@ def test_search_is_the_passages(client: TestClient, bot: Chatbot) -> None:
     assert len(ten) == 10
 
 
+def test_a_search_goes_by_the_conversation_too(client: TestClient, bot: Chatbot) -> None:
+    """Earlier questions draw it as they draw an answer's passages, without being answered."""
+    history = [Turn(QUESTION, bot.ask(QUESTION))]
+
+    told = client.post("/api/search", json={"question": FOLLOW_UP, "earlier": [QUESTION]}).json()
+
+    assert told == [passage.to_dict() for passage in bot.retrieve(FOLLOW_UP, history=history)]
+    assert told != [passage.to_dict() for passage in bot.retrieve(FOLLOW_UP)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_document_is_found_by_any_id(odd: Store, name: str) -> None:
     """Folders, spaces, and what has a meaning in an address may stand in an id."""
@@ -154,6 +164,7 @@ def test_an_unknown_document_is_named(client: TestClient) -> None:
         ("ask", f'{{"question": "Who?", "earlier": {MANY}}}', "earlier"),
         ("search", "{}", "question"),
         ("search", '{"question": "x", "k": 0}', "k"),
+        ("search", '{"question": "x", "earlier": [""]}', "earlier.0"),
         ("search", '{"question": "x", "k": 101}', "k"),
         ("search", "[]", "body"),
     ],

@@ -27,7 +27,7 @@ from rag.index.health import verify
 from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.index.writing import roll_back
-from rag.ingest import Progress, rebuild, remove
+from rag.ingest import Progress, rebuild, remove, reread, sync, take_in
 from rag.load import load
 from rag.models.embed import token_starts
 from rag.retrieve import passages, retrieve
@@ -362,12 +362,6 @@ def rewritten(place: Place) -> None:
     place.ingest()
 
 
-def broken(place: Place) -> None:
-    """Its file can be read no more."""
-    place.write("zanzibarquartz.txt", "")
-    place.ingest()
-
-
 def taken_out(place: Place) -> None:
     """It is removed by its id, the file stays."""
     remove(["zanzibarquartz.txt"], place.settings)
@@ -380,7 +374,7 @@ def rebuilt(place: Place) -> None:
     place.ingest()
 
 
-@pytest.mark.parametrize("go", [deleted, rewritten, broken, taken_out, rebuilt])
+@pytest.mark.parametrize("go", [deleted, rewritten, taken_out, rebuilt])
 def test_deleted_text_is_gone(place: Place, go: Callable[[Place], None]) -> None:
     """From search, from what weighs a word, and from every byte of the index, also while another has it open."""
     place.write("bees.txt", BEES)
@@ -400,9 +394,180 @@ def test_deleted_text_is_gone(place: Place, go: Callable[[Place], None]) -> None
     store.close()
 
 
+def test_text_of_a_file_that_can_be_read_no_more_is_gone(place: Place) -> None:
+    """Only its name stays, with the reason, for as long as the file does."""
+    file = place.write("letter.txt", SECRET)
+    place.ingest()
+
+    place.write("letter.txt", "")
+    place.ingest()
+
+    assert traces(place, b"zanzibarquartz") == []
+    assert traces(place, b"letter.txt") == ["catalog.db"]
+    file.unlink()
+    place.ingest()
+    assert traces(place, b"letter.txt") == []
+
+
 def traces(place: Place, word: bytes) -> list[str]:
     """Files of the index that hold the word."""
     return [name for name, data in place.bytes().items() if word in data.lower()]
+
+
+# What could not be read is kept with its reason
+
+
+def skipped(place: Place) -> dict[str, str]:
+    """What the catalog says of files that could not be read."""
+    store = Store.open(place.settings)
+    found = {file.document_id: file.reason for file in store.catalog.skipped()}
+    store.close()
+    return found
+
+
+def test_skipped_files_are_told_of_after_the_ingest(indexed: Place) -> None:
+    """With the reason of the report, also by the next ingest, which changes nothing."""
+    indexed.write("picture.png", "no picture")
+
+    report = indexed.ingest()
+
+    assert skipped(indexed) == dict(report.skipped) != {}
+    before = indexed.bytes()
+    indexed.ingest()
+    assert indexed.bytes() == before
+
+
+def test_skipped_file_that_is_read_or_gone_is_not_told_of(indexed: Place) -> None:
+    """Whether its whole folder is ingested or it alone; of the others it still is."""
+    for name in ("a.txt", "b.txt", "c.txt"):
+        indexed.write(name, "")
+    indexed.ingest()
+    indexed.write("a.txt", "Now it says something.")
+    (indexed.folder / "b.txt").unlink()
+
+    indexed.ingest(indexed.folder / "a.txt")
+    after_one = list(skipped(indexed))
+    indexed.ingest()
+
+    assert after_one == ["b.txt", "c.txt"]
+    assert list(skipped(indexed)) == ["c.txt"]
+
+
+def test_rebuilt_index_tells_of_skipped_files_too(indexed: Place) -> None:
+    """A folder's are found again with it."""
+    indexed.write("empty.txt", "")
+    indexed.ingest()
+
+    rebuild(indexed.settings, embedder=indexed.embedder)
+
+    assert list(skipped(indexed)) == ["empty.txt"]
+
+
+# All folders, one folder of our own, and some documents again
+
+
+def test_sync_brings_every_folder_up_to_date(indexed: Place, tmp_path: Path) -> None:
+    """Those ingested whole with what is new in them, and of a file named alone that it went."""
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("named.txt", "other.txt"):
+        (alone / name).write_text(BEES)
+    indexed.ingest(alone / "named.txt")
+    indexed.write("snow.txt", "Snow lay on the roof.")
+    (alone / "named.txt").unlink()
+
+    report = sync(indexed.settings, embedder=indexed.embedder)
+
+    assert (report.added, report.removed) == (("snow.txt",), ("alone:named.txt",))
+    assert sorted(indexed.texts()) == ["bees.txt", "rain.txt", "snow.txt"]
+
+
+def test_sync_keeps_what_a_missing_folder_held(indexed: Place) -> None:
+    """A disk that is not mounted is told of; it does not empty the index."""
+    indexed.folder.rename(indexed.folder.with_name("elsewhere"))
+
+    report = sync(indexed.settings, embedder=indexed.embedder)
+
+    assert report.skipped == ((str(indexed.folder), report.skipped[0][1]),)
+    assert "not there" in report.skipped[0][1]
+    assert sorted(indexed.texts()) == ["bees.txt", "rain.txt"]
+
+
+def test_own_folder_stays_apart_from_the_folder_around_it(place: Place) -> None:
+    """Its documents have its name before theirs, and an ingest of all around it neither doubles nor loses them."""
+    settings = place.settings = Settings(home=place.folder / ".rag")
+    own = settings.home / "uploads"
+    place.write("bees.txt", BEES)
+    place.ingest()
+    own.mkdir()
+    (own / "bees.txt").write_text(RAIN)
+
+    take_in(["bees.txt"], own, settings, embedder=place.embedder)
+    place.ingest()
+    rebuild(settings, embedder=place.embedder)
+
+    assert place.texts() == {"bees.txt": BEES.strip(), "uploads/bees.txt": RAIN.strip()}
+
+
+def test_own_folder_takes_no_name_that_is_taken(place: Place) -> None:
+    """Where a folder of this name was ingested with another, it is numbered."""
+    place.write("uploads/bees.txt", BEES)
+    place.ingest()
+    own = place.settings.home / "uploads"
+    own.mkdir()
+    (own / "bees.txt").write_text(RAIN)
+
+    take_in(["bees.txt"], own, place.settings, embedder=place.embedder)
+
+    assert list(place.texts()) == ["uploads-2/bees.txt", "uploads/bees.txt"]
+
+
+def test_unchanged_documents_are_read_again_when_asked(indexed: Place) -> None:
+    """And their copies, which are embedded once; no other."""
+    indexed.write("copy.txt", BEES)
+    indexed.ingest()
+    indexed.embedder = HashEmbedding()
+
+    report = reread(["bees.txt"], indexed.settings, embedder=indexed.embedder)
+
+    assert report == IngestReport(changed=("bees.txt", "copy.txt"))
+    assert indexed.embedder.count == 1
+    assert indexed.ingest() == IngestReport(unchanged=3)
+
+
+def test_what_became_of_each_file_is_heard(indexed: Place) -> None:
+    """One by one, while it goes on."""
+    indexed.write("bees.txt", "Bees sleep in winter.")
+    indexed.write("empty.txt", "")
+    indexed.write("snow.txt", "Snow lay on the roof.")
+    (indexed.folder / "rain.txt").unlink()
+    heard = list[tuple[str, str]]()
+
+    sync(indexed.settings, embedder=indexed.embedder, heard=lambda id_, what, about: heard.append((id_, what)))
+
+    assert sorted(heard) == [
+        ("bees.txt", "changed"),
+        ("empty.txt", "skipped"),
+        ("rain.txt", "removed"),
+        ("snow.txt", "added"),
+    ]
+
+
+def test_removal_deletes_files_of_one_folder_alone(indexed: Place) -> None:
+    """Also one that could not be read; the files of other folders stay."""
+    own = indexed.settings.home / "uploads"
+    own.mkdir()
+    for name, text in (("a.txt", RAIN), ("b.txt", BEES), ("empty.txt", "")):
+        (own / name).write_text(text)
+    take_in(["a.txt", "b.txt", "empty.txt"], own, indexed.settings, embedder=indexed.embedder)
+
+    gone = remove(["rain.txt", "uploads/a.txt", "uploads/empty.txt"], indexed.settings, deleting=own)
+
+    assert sorted(gone) == ["rain.txt", "uploads/a.txt", "uploads/empty.txt"]
+    assert [file.name for file in own.iterdir()] == ["b.txt"]
+    assert sorted(indexed.texts()) == ["bees.txt", "uploads/b.txt"]
+    assert skipped(indexed) == {}
+    assert (indexed.folder / "rain.txt").exists()
 
 
 def test_removed_documents_are_named(place: Place) -> None:

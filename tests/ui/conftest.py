@@ -6,10 +6,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
-from rag import Answer, Citation, Claim, Passage, RagError, Span, Turn
+from rag import (
+    Answer,
+    Box,
+    Citation,
+    Claim,
+    Evidence,
+    Feedback,
+    Library,
+    Passage,
+    RagError,
+    Scope,
+    Settings,
+    SourceDocument,
+    Span,
+    Turn,
+)
 from ui.handlers import Bot
 
 TEXT = "The archive opened in 1921. Anyone may enter on Sundays. Bring a lamp."
@@ -22,10 +39,66 @@ class ScriptedBot:
         self.script = script
         self.pause = pause
         self.told: Sequence[Turn] = ()  # the history that came with the last question
+        self.scope = Scope()  # and which documents were asked
+        self.wanted: dict[str, float] = {}  # how it was to be answered
+        self.kept: list[Feedback] = []
+        self.text = TEXT  # of every document
 
-    def stream(self, question: str, history: Sequence[Turn]) -> Iterator[Answer]:
+    @property
+    def settings(self) -> Settings:
+        """The defaults."""
+        return Settings()
+
+    def facts(self) -> dict[str, Any]:
+        """Three documents."""
+        return {"documents": 3, "chunks": 9, "built with": "a model"}
+
+    def documents(self) -> tuple[str, ...]:
+        """Two of them in a folder."""
+        return "letters/1921.md", "letters/1922.pdf", "rules.md"
+
+    def document(self, document_id: str) -> SourceDocument:
+        """The text of every document is the same."""
+        return SourceDocument(document_id, "House rules", "1921-05-01", self.text, ())
+
+    def boxes(self, span: Span) -> tuple[Box, ...]:
+        """No document has pages."""
+        return ()
+
+    def sheets(self, document_id: str) -> tuple[tuple[float, float], ...]:
+        """No document has pages."""
+        return ()
+
+    def sheet(self, document_id: str, page: int) -> bytes:
+        """No document has pages."""
+        raise RagError("No such page.")
+
+    def original(self, document_id: str) -> Path | None:
+        """No document has a file."""
+        return None
+
+    def evaluation(self) -> str | None:
+        """Nothing was measured."""
+        return None
+
+    def adjusted(self, *, passages: int, sentences: int, threshold: float, written: bool = True) -> Self:
+        """The same, as what it says is written down."""
+        self.wanted = {"passages": passages, "sentences": sentences, "threshold": threshold, "written": written}
+        return self
+
+    def keep(self, feedback: Feedback) -> None:
+        """Add it to those that a test may look at."""
+        self.kept.append(feedback)
+
+    def explain(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Evidence:
+        """Nothing but the passages of the answer."""
+        outcome = self.script[question]
+        assert isinstance(outcome, Answer)
+        return Evidence(question, outcome.passages, (), {"similarity": 0.5}, outcome.confidence)
+
+    def stream(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Iterator[Answer]:
         """Drafts that grow by a word, then the whole answer."""
-        self.told = history
+        self.told, self.scope = history, scope
         outcome = self.script[question]
         if isinstance(outcome, RagError):
             raise outcome
@@ -55,14 +128,14 @@ def answer(question: str, *claims: Claim, passages: Sequence[Passage] = (), conf
 
 
 @contextmanager
-def serving(bot: Bot) -> Iterator[str]:
+def serving(bot: Bot, library: Library | None = None) -> Iterator[str]:
     """The address of the page over `bot`, for as long as the block lasts."""
     import uvicorn
     from fastapi import FastAPI
 
     from ui.app import build, mount
 
-    application = mount(FastAPI(), build(bot, examples=["An example?"], document_count=3))
+    application = mount(FastAPI(), bot, build(bot, library, examples=["An example?"]))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))

@@ -7,28 +7,12 @@ import pytest
 
 from rag import Answer, Citation, Claim, Passage, Span, Turn
 from tests.ui.conftest import TEXT, answer, citation, passage
+from tests.ui.hostile import HOSTILE
 from ui import render
+from ui.markup import safe
+from ui.render import Failure
 
 QUOTE = "Anyone may enter on Sundays."
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "<svg onload=alert(1)><circle/></svg>",
-    '<a href="javascript:alert(1)">x</a>',
-    '"><script>alert(1)</script>',
-    "' onmouseover='alert(1)",
-    '" autofocus onfocus="alert(1)" x="',
-    "</mark></p></article></div><iframe src=https://example.org>",
-    "<style>*{display:none}</style>",
-    "<div class=citation data-cite=t1c1><button data-cite='t1c1'>1</button>",
-    "<scr<script>ipt>alert(1)</scr</script>ipt>",
-    "<!--<img src=x--><![CDATA[<script>]]>",
-    "![x](https://example.org/x.png) [y](javascript:alert(1))",
-    "${alert(1)} {{constructor}} `${1}`",
-    "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62;",
-    "\u202egnp.exe\u202c \u2067<b>\u2069",
-    "nul \x00 half \ud800 tag <b",
-]
 
 
 class Seen(HTMLParser):
@@ -73,7 +57,7 @@ def cited(text: str = "All may enter on Sundays.", *, quote: str = QUOTE) -> Tur
 
 def hostile_turns(words: str) -> list[Turn]:
     """An answered and an abstained turn in which everything that can be foreign is `words`."""
-    source = Passage(Span(words, 0, len(words)), words, words, 1.0, 3)
+    source = Passage(Span(f"{words}.txt", 0, len(words)), words, words, 1.0, 3)  # shown letter for letter
     quote = Citation(1, source.span, words, 3)
     claims = tuple(Claim(words, (quote,), verdict) for verdict in ("supported", "weak", "unsupported"))
     said = Answer(words, words, claims, (source,), False, 0.5, words * 2)
@@ -81,13 +65,14 @@ def hostile_turns(words: str) -> list[Turn]:
 
 
 def test_marker_leads_to_the_cited_words() -> None:
-    """The key on a marker is on exactly the quoted words, and on the number that leads back."""
+    """The key on a marker is on exactly the quoted words, and on the number beside them; both name their place."""
     turn = cited()
 
     conversation, sources = Seen(render.conversation([turn])), Seen(render.sources([turn]))
 
     assert sources.marks == [QUOTE]
-    assert conversation.values("data-cite") == sources.values("data-cited") == sources.values("data-back")
+    assert conversation.values("data-cite") == sources.values("data-cited") == sources.values("data-cite")
+    assert (conversation.values("data-document"), conversation.values("data-place")) == (["rules.md"], ["28-56"])
 
 
 def test_marker_says_its_source_aloud() -> None:
@@ -133,7 +118,7 @@ def test_same_passage_is_shown_once() -> None:
     shown = Seen(render.sources([turn]))
 
     assert [tag for tag, _ in shown.tags].count("article") == 1
-    assert shown.values("data-back") == ["t1c1", "t1c2"]
+    assert shown.values("data-cite") == ["t1c1", "t1c2"]
 
 
 def test_citation_outside_every_passage_is_still_shown() -> None:
@@ -241,16 +226,6 @@ def test_stopped_answer_says_that_it_is_unchecked() -> None:
     assert "Stopped before it was checked" in shown
 
 
-@pytest.mark.parametrize(
-    ("count", "words"), [(None, "your own files,"), (1, "1 document,"), (1200, "1,200 documents,")]
-)
-def test_header_counts_the_documents(count: int | None, words: str) -> None:
-    """The header says from how many documents the answers come, and stays whole where that is unknown."""
-    shown = render.header("Ask", count)
-
-    assert words in shown
-
-
 @pytest.mark.parametrize("words", HOSTILE)
 def test_no_element_comes_out_of_foreign_words(words: str) -> None:
     """Whatever document, title, file name, question and model say, the elements are those of harmless words."""
@@ -276,6 +251,34 @@ def test_foreign_words_are_shown_as_they_are(words: str) -> None:
 
 def test_unknown_elements_do_not_pass_even_unescaped() -> None:
     """The second wall stands by itself: what was never escaped loses every tag, attribute and class but ours."""
-    shown = render._safe('<p class="note evil" onclick="x()" id="y">a<script>b</script><img src="c"></p>')
+    shown = safe('<p class="note evil" onclick="x()" id="y">a<script>b</script><img src="https://example.org/c"></p>')
 
-    assert shown == '<p class="note">a</p>'
+    assert shown == '<p class="note">a<img></p>'
+
+
+def test_answers_can_be_acted_on_and_the_last_question_put_again() -> None:
+    """Every answer can be copied, judged and explained; only the last question can be asked again or edited."""
+    shown = Seen(render.conversation([cited(), Failure("Broken?", "No index.")]))
+
+    acts = shown.values("data-act")
+
+    assert acts == ["copy", "link", "why", "right", "wrong", "wrong citation", "again", "edit"]
+
+
+def test_tip_says_the_date() -> None:
+    """Whoever hovers over a marker sees how old its source is."""
+    source = replace(passage(), date="1921-05-01")
+    claim = Claim("Sundays.", (citation(1, QUOTE, source=source),), "supported")
+
+    shown = Seen(render.conversation([Turn("When?", answer("When?", claim, passages=[source]))]))
+
+    assert shown.values("data-tip")[0].endswith("House rules, 1921-05-01")
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_questions_and_facts_stay_words(words: str) -> None:
+    """Examples come from documents, and a model's name from whoever set it: both are only text."""
+    shown = Seen(render.questions("Ask", [words]) + render.facts({"Model": words}) + render.problem(words))
+
+    assert {tag for tag, _ in shown.tags} <= {"p", "div", "button", "bdi", "table", "tbody", "tr", "th", "td"}
+    assert {name for name, _ in shown.attributes} <= {"class", "type", "data-ask"}

