@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from multiprocessing.connection import Connection
@@ -127,9 +127,6 @@ class _TimedCatalog(Catalog):
     def numbers(self, scope: rag.Scope) -> frozenset[str]:
         return self.clock.time("filter", lambda: super(_TimedCatalog, self).numbers(scope))
 
-    def beside(self, ids: Iterable[str]) -> list[tuple[str, NDArray[np.float32]]]:
-        return self.clock.time("catalog", lambda: super(_TimedCatalog, self).beside(ids))
-
 
 class _TimedStore(Store):
     """A store that notes how long its parts take."""
@@ -141,9 +138,6 @@ class _TimedStore(Store):
 
     def matching(self, texts: Mapping[str, float], k: int, within: Set[str] | None = None) -> list[tuple[str, float]]:
         return self.clock.time("Tantivy", lambda: super(_TimedStore, self).matching(texts, k, within))
-
-    def rarity(self, terms: Iterable[str]) -> dict[str, float]:
-        return self.clock.time("Tantivy", lambda: super(_TimedStore, self).rarity(terms))
 
     def chunks(self, ids: Sequence[str]) -> list[Chunk]:
         return self.clock.time("catalog", lambda: super(_TimedStore, self).chunks(ids))

@@ -112,7 +112,7 @@ def comparison(compared: Comparison) -> Table:
 def differences(compared: Comparison) -> Table:
     """How many answers changed by what it comes from, and how many of them for the better and for the worse."""
     changed = compared.differences
-    table = _table(f"{len(changed)} questions were answered in another way", "why", "n", "better", "worse")
+    table = _table(f"Changed answers: {len(changed)}", "because of", "n", "better", "worse")
     for why in get_args(Why):
         because = [one for one in changed if one.why == why]
         better = sum(one.better for one in because)

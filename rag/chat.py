@@ -1,9 +1,10 @@
 """`Chatbot`: a question, in its conversation, becomes an answer whose every sentence shows what it stands on."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,7 @@ from rag.models.rerank import Rerank, order, reranker
 from rag.retrieve import Hit, heading_of, passages, read_closely, retrieve
 from rag.schema import EVERYTHING, Answer, Box, Draft, Evidence, Passage, Scope, SourceDocument, Span, Turn, Weighed
 from rag.settings import Settings
+from rag.suggest import Suggestion, suggest
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
@@ -33,6 +35,7 @@ NOT_SAID = "The documents do not say."
 _LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each of its names would be looked up
 _MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file need not see ten numbers
 _RECENT = 9  # earlier questions that a search takes up, beside the first; the pull of older ones is below .05
+_LOOKED_AT = 60  # documents that examples are looked for in
 _NEAREST = 3  # passages shown with an answer that is none
 
 
@@ -162,6 +165,45 @@ class Chatbot:
         return Evidence(
             meant, found, tuple(weighed), facts, abstain.probability(facts, abstain.weights()["answerable"])
         )
+
+    def examples(self, most: int = 5) -> tuple[str, ...]:
+        """Questions to begin with: those in `questions.txt` beside the corpus, where that is what is indexed.
+
+        Else made of the documents' own sentences, of documents spread over the index; none where no sentence has a
+        plain enough shape.
+        """
+        corpus = self._settings.corpus.resolve()
+        written = corpus.parent / "questions.txt"
+        if written.is_file() and any(root.path == corpus for root in self._store.catalog.roots()):
+            lines = written.read_text(encoding="utf-8").splitlines()
+            return tuple(line for line in lines if line.strip())[:most]
+        ids = self.documents()
+        spread = ids[:: max(1, len(ids) // _LOOKED_AT)][:_LOOKED_AT]
+        first = {found.span.document_id: found for found in reversed(suggest(self._present(spread)))}
+        return tuple(found.question for found in list(first.values())[::-1][:most])
+
+    def follow_ups(self, history: Sequence[Turn], most: int = 3, *, scope: Scope = EVERYTHING) -> tuple[str, ...]:
+        """Questions that other sentences of the documents found for the newest answer would answer, the nearest first.
+
+        Only such as find their sentence when they are asked.
+        """
+        if not history:
+            return ()
+        answer, asked = history[-1].answer, {turn.question for turn in history}
+        cited = [citation.span for citation in answer.citations]
+        places = [*cited, *(passage.span for passage in answer.passages)]
+        near = suggest(self._present(dict.fromkeys(place.document_id for place in places)))
+        fresh = [one for one in near if one.question not in asked and not any(map(one.span.overlaps, cited))]
+        fresh.sort(key=lambda one: min((_apart(one.span, place) for place in cited), default=math.inf))
+        found = (one for one in fresh[: 2 * most] if self._finds(one, scope))
+        return tuple(one.question for one in islice(found, most))
+
+    def _present(self, document_ids: Iterable[str]) -> Iterator[SourceDocument]:
+        return (found for id_ in document_ids if (found := self._store.catalog.document(id_)))
+
+    def _finds(self, suggestion: Suggestion, scope: Scope) -> bool:
+        passages = self.retrieve(suggestion.question, self._settings.passages, scope=scope)
+        return any(suggestion.span.overlaps(passage.span) for passage in passages)
 
     def document(self, document_id: str) -> SourceDocument:
         """A document as indexed: the text that spans count in. Raises StoreError when there is none of that id."""
@@ -302,6 +344,11 @@ class Chatbot:
         """Inverse document frequency as BM25 has it (Robertson & Zaragoza, 2009), always positive."""
         present = self._store.document_frequency(term)
         return math.log(1 + (self._store.catalog.count()[1] - present + 0.5) / (present + 0.5))
+
+
+def _apart(one: Span, other: Span) -> float:
+    """How many characters lie between the beginnings of two spans; endlessly many between two documents."""
+    return abs(one.start - other.start) if one.document_id == other.document_id else math.inf
 
 
 def _plain(question: str) -> str:

@@ -431,9 +431,7 @@ def _server(settings: "Settings", library: "Library") -> Any:
     from rag.api import application
     from ui.app import build, mount
 
-    examples = settings.corpus.parent / "questions.txt"
-    lines = examples.read_text(encoding="utf-8").splitlines() if examples.is_file() else []
-    page = build(bot, library, examples=[line for line in lines if line.strip()])
+    page = build(bot, library)
     return uvicorn.Server(uvicorn.Config(mount(application(bot), bot, page), log_level="warning"))
 
 

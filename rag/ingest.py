@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from rag.errors import ConfigError, LoadError
+from rag.feedback import forget
 from rag.index.catalog import Catalog, NewChunk, Root, Stamp
 from rag.index.store import Store, no_index
 from rag.index.writing import finish, replaced_roots, writing
@@ -193,6 +194,7 @@ def _ingest(
             run.sync(root, files)
         run.tally.removed += before - store.catalog.known().keys()
         finish(store, settings)
+        forget(settings.home, {*run.tally.removed, *run.tally.changed})
     return run.tally.report()
 
 
@@ -213,6 +215,7 @@ def remove(document_ids: Sequence[str], settings: Settings, *, deleting: Path | 
             gone += _delete([*document_ids, *gone], store.catalog, deleting.resolve())
         store.catalog.remove(gone)
         finish(store, settings)
+        forget(settings.home, gone)
     return gone
 
 

@@ -1,11 +1,11 @@
-"""Question → passages: candidates by vector and by word, one ranking of both, neighbours merged, near-duplicates once.
+"""Question → passages: dense and lexical candidates, one fused ranking, neighbours merged, near-duplicates once.
 
 This does not go through llama-index retrievers: importing them and its Chroma store costs 4.5 s of a cold question,
 and their dense score is exp(-distance), while fusion here needs the cosine itself.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,18 +15,16 @@ from numpy.typing import NDArray
 from rag.index.catalog import Chunk
 from rag.index.lexical import terms
 from rag.index.store import Store
-from rag.index.wording import Match, match, wording
 from rag.models.embed import Encode
 from rag.models.reader import Excerpt, Read, Reading
 from rag.question import follows_up, quoted
 from rag.schema import EVERYTHING, Passage, Scope, SourceDocument, Span
 from rag.settings import Settings
 
+_DEEP = 4  # times as many chunks get their BM25 as are candidates by it: those found by their vectors need it too
 _LEANING, _STANDING = 0.5, 0.2  # weight of the vector of what was asked before, for a follow-up and any other question
 _FADING = 0.7  # of that, with each turn back; the first question names what the talk is about and counts in full
 _EARLIER = 0.2  # weight of the words of earlier questions
-_BESIDE = 0.15  # weight of the nearer neighbour's cosine, the chunk's own being 1
-_SHARE = 0.03  # weight of how much of the question's words, the rarer the more, a chunk has
 _TENTH, _USUAL_LEAD = 9, 0.45  # how far the best BM25 is before the tenth, as a share of the best, on six sets
 _SAME_WORDS = 0.85  # share of words in common (Jaccard) from which two passages are one shown twice
 _MOST_MERGED = 3  # chunks in one passage at most: a passage should read at a glance
@@ -58,13 +56,9 @@ def retrieve(
     vector = _vector(encode, question, earlier)
     within = store.catalog.numbers(scope) if scope else None
     texts = {**dict.fromkeys(earlier, _EARLIER), question: 1.0}
-    named = [id_ for id_, _ in store.matching(texts, settings.candidates, within)]
-    chunks = store.chunks(list(dict.fromkeys([*store.nearest(vector, settings.candidates, within), *named])))
-    asked = wording(texts, store.rarity)
-    matches = [match(asked, chunk) for chunk in chunks]
-    beside = store.catalog.beside(chunk.id for chunk in chunks)
-    weight = settings.lexical_weight * _trust([found.bm25 for found in matches])
-    hits = fuse(chunks, vector, matches, beside, weight=weight)
+    bm25 = dict(store.matching(texts, _DEEP * settings.candidates, within))
+    ids = dict.fromkeys([*store.nearest(vector, settings.candidates, within), *list(bm25)[: settings.candidates]])
+    hits = fuse(store.chunks(list(ids)), vector, bm25, weight=settings.lexical_weight * _trust(list(bm25.values())))
     return tuple(sorted(hits, key=partial(_lacking, [_folded(words) for words in quoted(question)])))
 
 
@@ -84,14 +78,13 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _trust(scores: Iterable[float]) -> float:
+def _trust(scores: Sequence[float]) -> float:
     """How much the words of this question tell, 1 for a usual one: the more, the further the best is before the tenth.
 
-    `scores` are BM25. nDCG@10 of six sets +.003 on average over one weight for all questions.
+    `scores` are BM25, best first. nDCG@10 of six sets +.003 on average over one weight for all questions.
     """
-    ordered = sorted(scores, reverse=True)
-    tenth = ordered[_TENTH] if len(ordered) > _TENTH else 0.0
-    return math.exp(2 * (1 - tenth / ordered[0] - _USUAL_LEAD)) if any(ordered) else 1.0
+    tenth = scores[_TENTH] if len(scores) > _TENTH else 0.0
+    return math.exp(2 * (1 - tenth / scores[0] - _USUAL_LEAD)) if scores else 1.0
 
 
 def _lacking(phrases: Sequence[str], hit: Hit) -> int:
@@ -105,35 +98,22 @@ def _folded(text: str) -> str:
 
 
 def fuse(
-    chunks: Sequence[Chunk],
-    vector: NDArray[np.float32],
-    matches: Sequence[Match],
-    beside: Sequence[tuple[str, NDArray[np.float32]]],
-    *,
-    weight: float,
+    chunks: Sequence[Chunk], vector: NDArray[np.float32], bm25: Mapping[str, float], *, weight: float
 ) -> list[Hit]:
-    """Order by cosine + weight * (BM25 / the best BM25) + .03 * share of the question's words, one match a chunk.
+    """Order by cosine + weight * (BM25 / the question's best BM25), the cosine exact from the stored vectors.
 
-    The cosine is exact, from the stored vectors, and drawn towards that of the nearer of the chunks `beside` it. Convex
-    combination of normalised scores, after Bruch, Gai & Ingber, TOIS 2023; measured against reciprocal rank fusion on
-    SciFact (nDCG@10 .733 to .717) and ClapNQ (R@1 .973 to .957).
+    Convex combination of normalised scores, after Bruch, Gai & Ingber, TOIS 2023; measured against reciprocal rank
+    fusion on SciFact (nDCG@10 .733 to .717) and ClapNQ (R@1 .973 to .957).
     """
     if not chunks:
         return []
-    best = max(found.bm25 for found in matches) or 1.0
-    cosines = _cosines([chunk.vector for chunk in chunks], vector)
-    around = zip([id_ for id_, _ in beside], _cosines([other for _, other in beside], vector), strict=True)
-    nearer = dict(sorted(around))  # of an id's two the greater, which comes last
+    best = max(bm25.values(), default=0.0) or 1.0
+    cosines = np.stack([chunk.vector for chunk in chunks]) @ vector
     hits = []
-    for chunk, found, cosine in zip(chunks, matches, cosines, strict=True):
-        near = (cosine + _BESIDE * nearer.get(chunk.id, cosine)) / (1 + _BESIDE)
-        lexical = found.bm25 / best
-        hits.append(Hit(chunk, cosine, lexical, near + weight * lexical + _SHARE * found.share))
+    for chunk, cosine in zip(chunks, cosines.tolist(), strict=True):
+        lexical = bm25.get(chunk.id, 0.0) / best
+        hits.append(Hit(chunk, cosine, lexical, cosine + weight * lexical))
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
-
-
-def _cosines(vectors: Sequence[NDArray[np.float32]], vector: NDArray[np.float32]) -> list[float]:
-    return (np.stack(vectors) @ vector).tolist() if vectors else []
 
 
 def read_closely(hits: Sequence[Hit], question: str, read: Read) -> list[tuple[Reading, ...]]:

@@ -19,11 +19,11 @@ FOLDERS = ("rag", "ui", "eval")
 # A file imports only from rows above its own; files of one package may import one another, never in a circle.
 ROWS = (
     ("rag.errors", "rag.schema"),
-    ("rag.settings", "rag.prompts"),
+    ("rag.feedback", "rag.settings", "rag.prompts"),
     ("rag.sentences", "rag.question"),  # what a text and what a question look like: rules on strings alone
-    ("rag.load", "rag.chunk", "rag.models"),
+    ("rag.load", "rag.chunk", "rag.models", "rag.suggest"),
     ("rag.index",),
-    ("rag.feedback", "rag.ingest", "rag.retrieve"),
+    ("rag.ingest", "rag.retrieve"),
     ("rag.answer",),
     ("rag.chat",),
     ("rag.api", "rag.watch"),

@@ -66,8 +66,8 @@ def work(folder: Path, home: Path) -> None:
     assert len(report.added) == 2, report
     bot = rag.Chatbot.open(settings)
     assert not bot.ask(QUESTION).abstained
-    page = build(bot, examples=[QUESTION], document_count=len(bot.documents()))
-    with TestClient(mount(application(bot), page)) as client:
+    page = build(bot, rag.Library(settings))
+    with TestClient(mount(application(bot), bot, page)) as client:
         assert client.get("/").status_code == 200
         assert client.post("/api/ask", json={"question": QUESTION}).json()["claims"]
     bot.close()

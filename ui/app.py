@@ -1,6 +1,5 @@
 """The page: its tabs, its theme, and the header that keeps browsers from asking any other server."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -26,8 +25,8 @@ POLICY = (
 )
 
 
-def build(bot: Bot, library: Library | None = None, *, examples: Sequence[str] = ()) -> gr.Blocks:
-    """The page over `bot`, offering `examples` to begin with; `mount` gives it its theme, style and address.
+def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
+    """The page over `bot`; `mount` gives it its theme, style and address.
 
     Without a library its documents are neither listed nor changed.
     """
@@ -40,7 +39,7 @@ def build(bot: Bot, library: Library | None = None, *, examples: Sequence[str] =
             gr.HTML(html_template=chat.read("help.html"), elem_id="help", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Chat", elem_id="chat"):
-                parts = chat.layout(kept, examples)
+                parts = chat.layout(kept, bot.examples())
             with gr.Tab("Documents", elem_id="documents-tab") as documents_tab:
                 listed = documents.layout(library)
             with gr.Tab("Evaluation", elem_id="evaluation"):

@@ -31,6 +31,7 @@ class Parts:
     history: gr.State
     question: gr.Textbox
     fresh: gr.Button
+    follow_ups: gr.HTML
     scope: "_ScopeParts"
 
 
@@ -62,6 +63,7 @@ def layout(kept: gr.HTML, examples: Sequence[str]) -> Parts:
         with gr.Column(scale=3, min_width=0, elem_id="talk"):
             talk = _html(conversation, "conversation", script="page.js")
             _html(render.questions("For example", examples), "examples")
+            more = _html("", "follow-ups")
             notice = gr.HTML("", html_template='<p role="status">${value}</p>', elem_id="notice", js_on_load=None)
             scope = _scope()
             with gr.Row(elem_id="ask"):
@@ -77,7 +79,7 @@ def layout(kept: gr.HTML, examples: Sequence[str]) -> Parts:
                 apply_default_css=False,
                 js_on_load=read("reader.js"),
             )
-    return Parts(talk, cited, reasons, kept, notice, history, question, fresh, scope)
+    return Parts(talk, cited, reasons, kept, notice, history, question, fresh, more, scope)
 
 
 def _html(value: str, name: str, *, script: str | None = None) -> gr.HTML:
@@ -149,8 +151,14 @@ def _wire_questions(bot: Bot, parts: Parts, wishes: Sequence[Any]) -> None:
         parts.conversation.pose(pose, [parts.history, *wishes], view, **_ANSWERING),
         parts.conversation.again(again, [parts.history, *wishes], view, **_ANSWERING),
     ]
+
+    def more(history: list[Entry], *wish: Any) -> str:
+        return handlers.follow_ups(bot, history, _wish(*wish))
+
     for event in asking:  # also follows a cancelled one; shown from Stop itself, the last words could overtake
-        event.then(shown, parts.history, view, queue=False, **_QUIETLY)
+        event.then(shown, parts.history, view, queue=False, **_QUIETLY).then(
+            more, [parts.history, *wishes], parts.follow_ups, **_ANSWERING
+        )
     parts.question.stop(None, cancels=asking, api_visibility="private")
 
     def edit(history: list[Entry]) -> tuple[Any, ...]:

@@ -36,6 +36,12 @@ class Bot(Library, Protocol):
     def facts(self) -> dict[str, Any]:
         """What is indexed, and with which model."""
 
+    def examples(self) -> tuple[str, ...]:
+        """Questions to begin with, from the documents themselves."""
+
+    def follow_ups(self, history: Sequence[Turn], *, scope: Scope) -> tuple[str, ...]:
+        """Questions to go on with."""
+
     def documents(self) -> tuple[str, ...]:
         """The id of every document."""
 
@@ -133,6 +139,17 @@ def judge(bot: Bot, history: Sequence[Entry], number: int, verdict: str, note: s
     except RagError as error:
         return str(error)
     return f"Kept: {verdict}{' with your note' if note else ''}."
+
+
+def follow_ups(bot: Bot, history: Sequence[Entry], wish: Wish) -> str:
+    """What could be asked next; nothing where there is no answer, or no sentence that makes a question."""
+    turns = _turns(history)
+    if not turns or turns[-1] is not history[-1]:
+        return ""
+    try:
+        return render.questions("Go on with", bot.follow_ups(turns, scope=wish.scope))
+    except (RagError, ValueError):
+        return ""  # it is only an offer
 
 
 def places(bot: Bot) -> tuple[list[str], list[str]]:

@@ -398,20 +398,6 @@ class Catalog:
             values = np.frombuffer(b"".join(vector for _, vector in found), dtype=np.float32)
             yield [id_ for id_, _ in found], values.reshape(len(found), -1)
 
-    def beside(self, ids: Iterable[str]) -> list[tuple[str, NDArray[np.float32]]]:
-        """Each of the chunks with the vector of the one just before it in its document, and of the one just after."""
-        around = [(id_, neighbour) for id_ in ids for neighbour in _around(id_)]
-        vectors = self._vectors_of(list({neighbour for _, neighbour in around}))
-        return [(id_, vectors[neighbour]) for id_, neighbour in around if neighbour in vectors]
-
-    def _vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        found: dict[str, NDArray[np.float32]] = {}
-        for begin in range(0, len(ids), _MOST_PARAMETERS):
-            part = ids[begin : begin + _MOST_PARAMETERS]
-            rows = self._rows(f"SELECT id, vector FROM chunks WHERE id IN ({','.join('?' * len(part))})", part)
-            found |= {id_: np.frombuffer(vector, dtype=np.float32) for id_, vector in rows}
-        return found
-
     def document(self, document_id: str) -> SourceDocument | None:
         """One document with its text, or None."""
         return self._document("id", document_id)
@@ -861,12 +847,6 @@ def _name(pattern: str) -> str:
 def document_number(chunk_id: str) -> str:
     """The number of the document that a chunk is of, which is what its id begins with."""
     return chunk_id.partition("-")[0]
-
-
-def _around(chunk_id: str) -> tuple[str, str]:
-    """The ids that the chunks just before and after it have, if there are any: ids count within a document."""
-    document, _, at = chunk_id.partition("-")
-    return f"{document}-{int(at) - 1}", f"{document}-{int(at) + 1}"
 
 
 def discard(path: Path) -> None:

@@ -157,10 +157,6 @@ class Store:
         """In how many chunks a term stands."""
         return self._search(lambda _, lexical: lexical.document_frequency(term))
 
-    def rarity(self, terms: Iterable[str]) -> dict[str, float]:
-        """Inverse document frequency of those of the terms that some chunk has."""
-        return self._search(lambda _, lexical: lexical.rarity(terms))
-
     def chunks(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of the chunks that were found and are still there, in the order asked."""
         found = self.catalog.chunks(ids)

@@ -124,6 +124,7 @@ def read_some(path: Path, numbers: Sequence[int], recognise: Recognise | None = 
 
 @contextmanager
 def opened(path: Path) -> "Iterator[PdfDocument]":
+    """The file, with the values of its forms drawn. Raises LoadError where it is locked or no whole PDF."""
     import pypdfium2
     from pypdfium2 import raw
 

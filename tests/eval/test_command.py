@@ -222,7 +222,7 @@ def test_two_runs_are_told_apart_question_by_question(tmp_path: Path) -> None:
 
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
-    assert "1 questions were answered in another way" in told
+    assert "Changed answers: 1" in told
     assert "right: wrongly declined → right; abstention, because of retrieval" in told
     assert "  now (0.90): He arrived on 18 June. visit.md" in told
 

@@ -484,3 +484,25 @@ def test_unknown_document_is_named(town: Store) -> None:
     """Asking for a document that is not in the index says which one."""
     with pytest.raises(StoreError, match=r"'gone\.md'"):
         talk(town).document("gone.md")
+
+
+def test_examples_are_made_of_the_documents(bot: Chatbot) -> None:
+    """Each is answered by a sentence of the sample, from the document that it was made of."""
+    examples = bot.examples()
+
+    assert len(examples) >= 2
+    for question in examples:
+        assert not bot.ask(question).abstained
+
+
+def test_follow_ups_are_new_and_find_their_sentence(bot: Chatbot) -> None:
+    """What is offered was not asked, and its passages hold the answer; after no answer nothing is offered."""
+    answer = bot.ask("When did China cut off military channels?")
+    history = [Turn(answer.question, answer)]
+
+    offered = bot.follow_ups(history)
+
+    assert offered
+    assert answer.question not in offered
+    assert all(bot.retrieve(question, 6) for question in offered)
+    assert bot.follow_ups([]) == ()

@@ -20,7 +20,7 @@ from llama_index.core.schema import Document, MetadataMode
 from pydantic import PrivateAttr
 
 import rag
-from rag import Settings
+from rag import Answer, Citation, Claim, Feedback, Settings, Span, feedback
 from rag.chunk import Chunker
 from rag.errors import ConfigError, LoadError, StoreError, StoreLockedError, StoreMismatchError, StoreMissingError
 from rag.index.health import verify
@@ -1159,3 +1159,22 @@ class FolderAndIndex(RuleBasedStateMachine):
 TestFolderAndIndex = FolderAndIndex.TestCase
 TestFolderAndIndex.pytestmark = [pytest.mark.slow]  # type: ignore[attr-defined]  # as of a class of tests
 TestFolderAndIndex.settings = limits(max_examples=12, stateful_step_count=8, deadline=None)
+
+
+def test_feedback_goes_with_the_words_that_it_quotes(tmp_path: Path, settings: Settings) -> None:
+    """What a person said of an answer holds words of documents: removed or changed, they are gone from there too."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name in ("kept", "changed", "removed"):
+        (folder / f"{name}.txt").write_text(f"The {name} archive opens at ten.")
+    rag.ingest(folder, settings, embedder=HashEmbedding())
+    for name in ("kept", "changed", "removed"):
+        quote = Citation(1, Span(f"{name}.txt", 0, 5), "words", None)
+        answer = Answer(f"{name}?", "words", (Claim("words", (quote,), "supported"),), (), False, 0.9)
+        feedback.keep(settings.home, Feedback(answer, "right"))
+
+    (folder / "changed.txt").write_text("It is closed.")
+    rag.ingest(folder, settings, embedder=HashEmbedding())
+    remove(["removed.txt"], settings)
+
+    assert [line["question"] for line in feedback.candidates(settings.home)] == ["kept?"]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from rag import (
     Answer,
@@ -29,6 +30,20 @@ from rag import (
 )
 from ui.handlers import Bot
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+expect.set_options(timeout=30_000)  # two busy cores miss the default of 5 s
+
+CHROMIUM = "/usr/bin/chromium"
+# It would ask its maker for updates; a test of "nothing outside is asked" needs it quiet.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 TEXT = "The archive opened in 1921. Anyone may enter on Sundays. Bring a lamp."
 
 
@@ -56,6 +71,14 @@ class ScriptedBot:
     def documents(self) -> tuple[str, ...]:
         """Two of them in a folder."""
         return "letters/1921.md", "letters/1922.pdf", "rules.md"
+
+    def examples(self) -> tuple[str, ...]:
+        """One of its script."""
+        return ("An example?",)
+
+    def follow_ups(self, history: Sequence[Turn], *, scope: Scope) -> tuple[str, ...]:
+        """The same after every answer."""
+        return ("And on Mondays?",)
 
     def document(self, document_id: str) -> SourceDocument:
         """The text of every document is the same."""
@@ -130,12 +153,19 @@ def answer(question: str, *claims: Claim, passages: Sequence[Passage] = (), conf
 @contextmanager
 def serving(bot: Bot, library: Library | None = None) -> Iterator[str]:
     """The address of the page over `bot`, for as long as the block lasts."""
-    import uvicorn
     from fastapi import FastAPI
 
     from ui.app import build, mount
 
-    application = mount(FastAPI(), bot, build(bot, library, examples=["An example?"]))
+    with listening(mount(FastAPI(), bot, build(bot, library))) as address:
+        yield address
+
+
+@contextmanager
+def listening(application: "FastAPI") -> Iterator[str]:
+    """The address of an application, for as long as the block lasts."""
+    import uvicorn
+
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
@@ -145,6 +175,37 @@ def serving(bot: Bot, library: Library | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A new visitor's window; afterwards nothing outside this machine was asked and nothing complained."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    window = context.new_page()
+    window.on("request", lambda request: complaints.extend(outside(request.url)))
+    window.on("console", lambda line: complaints.extend([line.text] if line.type == "error" else []))
+    window.on("pageerror", lambda error: complaints.append(str(error)))
+    window.on("dialog", lambda dialog: complaints.append(dialog.message))
+    yield window
+    context.close()
+    assert complaints == []
+
+
+def outside(address: str) -> list[str]:
+    """The address, where it leads off this machine."""
+    return [] if address.startswith(("http://127.0.0.1:", "data:", "blob:")) else [address]
 
 
 def wait_until(done: Callable[[], bool], seconds: float = 30) -> None:

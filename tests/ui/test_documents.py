@@ -1,23 +1,20 @@
 """The Documents tab in Debian's chromium: add files, see what becomes of them, find some, take them out again."""
 
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import rag
 from rag import Library, Settings
 from tests.conftest import CORPUS
 from tests.fakes import HashEmbedding
 from tests.rag.test_library import COMMAND, finished
-from tests.ui.conftest import wait_until
+from tests.ui.conftest import listening
 from tests.ui.hostile import HOSTILE
-from tests.ui.test_page import CHROMIUM, QUIET, outside
 from ui import documents
 
 pytestmark = [
@@ -36,7 +33,6 @@ MANY = 120  # documents: three pages
 def serving(library: Library | None) -> Iterator[str]:
     """The address of a page with the tab alone, for as long as the block lasts."""
     import gradio as gr
-    import uvicorn
     from fastapi import FastAPI
 
     page = gr.Blocks(analytics_enabled=False, fill_width=True)
@@ -45,43 +41,8 @@ def serving(library: Library | None) -> Iterator[str]:
         documents.wire(library, parts, [page.load])
     styles = [UI / "style.css", UI / "documents.css"]
     application = gr.mount_gradio_app(FastAPI(), page, "/", ssr_mode=False, footer_links=[], css_paths=styles)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A new visitor's window; afterwards nothing outside this machine was asked and nothing complained."""
-    complaints: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    window = context.new_page()
-    window.on("request", lambda request: complaints.extend(outside(request.url)))
-    window.on("console", lambda line: complaints.extend([line.text] if line.type == "error" else []))
-    window.on("pageerror", lambda error: complaints.append(str(error)))
-    window.on("dialog", lambda dialog: complaints.append(dialog.message))
-    expect.set_options(timeout=30_000)  # a busy machine draws a list of fifty in seconds
-    yield window
-    expect.set_options(timeout=5000)
-    context.close()
-    assert complaints == []
+    with listening(application) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

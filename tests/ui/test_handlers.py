@@ -172,3 +172,14 @@ def test_last_question_can_be_taken_back() -> None:
 
     assert handlers.last_question([first, second]) == ("When?", [first])
     assert handlers.last_question([]) == ("", [])
+
+
+def test_follow_ups_are_offered_after_an_answer_only() -> None:
+    """Where nothing was answered there is nothing to go on from."""
+    bot, turn = ScriptedBot({}), Turn("When?", SUNDAYS)
+
+    offered = handlers.follow_ups(bot, [turn], Wish())
+
+    assert 'data-ask="And on Mondays?"' in offered
+    assert handlers.follow_ups(bot, [turn, Failure("Broken?", "No index.")], Wish()) == ""
+    assert handlers.follow_ups(bot, [], Wish()) == ""

@@ -1,14 +1,19 @@
 """The page as a person meets it, in Debian's chromium: ask, read, check a citation, go on."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships without types
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 import rag
 from rag import Answer, Citation, Claim, Passage, Span
+from rag.index.store import Store
+from tests.conftest import CORPUS
+from tests.fakes import HashEmbedding, hash_encode, read_words
+from tests.rag.test_library import COMMAND
 from tests.ui.conftest import ScriptedBot, answer, citation, serving
 from tests.ui.hostile import HOSTILE
 
@@ -16,18 +21,6 @@ pytestmark = [
     pytest.mark.slow,
     # Gradio 6.31 counts its events with a pandas option that pandas 3 is about to drop.
     pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"),
-]
-
-expect.set_options(timeout=20_000)  # two busy cores miss the default of 5 s
-
-CHROMIUM = "/usr/bin/chromium"
-# It would ask its maker for updates; a test of "nothing outside is asked" needs it quiet.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
 ]
 
 QUESTION = "When did China cut off military channels?"
@@ -56,24 +49,13 @@ def hostile_answer(words: str) -> Answer:
 
 
 # All in a few answers: an answer each would take minutes.
-WICKED = [" ".join(HOSTILE[first::10]).replace("\n", " ") for first in range(10)]
+WICKED = [" ".join(HOSTILE[first::10]).translate({0: "", 0xD800: ""}).strip() for first in range(10)]
 SCRIPT: dict[str, Answer | rag.RagError] = {
     "When may I enter?": SUNDAYS,
     "An example?": SUNDAYS,
     "Tell me all.": LONG,
     "Broken?": rag.RagError("No index at .rag. Build one: rag ingest corpus/documents"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -98,26 +80,6 @@ def hostile() -> Iterator[str]:
     bot.text = " ".join(WICKED)
     with serving(bot) as address:
         yield address
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A new visitor's window; afterwards nothing outside this machine was asked and nothing complained."""
-    complaints: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    window = context.new_page()
-    window.on("request", lambda request: complaints.extend(outside(request.url)))
-    window.on("console", lambda line: complaints.extend([line.text] if line.type == "error" else []))
-    window.on("pageerror", lambda error: complaints.append(str(error)))
-    window.on("dialog", lambda dialog: complaints.append(dialog.message))
-    yield window
-    context.close()
-    assert complaints == []
-
-
-def outside(address: str) -> list[str]:
-    """The address, where it leads off this machine."""
-    return [] if address.startswith(("http://127.0.0.1:", "data:", "blob:")) else [address]
 
 
 def ask(page: Page, question: str) -> Locator:
@@ -370,8 +332,11 @@ def test_hostile_words_do_nothing(page: Page, hostile: str) -> None:
     """
     page.goto(hostile)
     foreign = ":is(script, img, svg, a:not(.download), iframe, style, object, embed, form:not(.find), base, link)"
-    for question in WICKED:
-        said = ask(page, question)
+    for number, question in enumerate(WICKED):
+        box = page.get_by_label("Your question")
+        box.fill(question)
+        box.press("Enter")
+        said = page.locator(".turn").nth(number).locator(".answer:not([aria-busy])")
         said.locator(".citation").first.hover()
         said.locator(".citation").first.click()
         expect(page.locator("#reader .current").first).to_be_visible()
@@ -561,3 +526,35 @@ def problems(page: Page) -> list[str]:
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
+
+
+def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path: Path) -> None:
+    """From a file on the visitor's disk to a citation boxed on its page; removed, nothing of it is said any more."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "frogs.txt").write_text("Frogs leap over ponds.")
+    settings = rag.Settings(home=tmp_path / "home", answer_threshold=0)
+    rag.ingest(folder, settings, embedder=HashEmbedding())
+    bot = rag.Chatbot(Store.open(settings), settings, encode=hash_encode, read=read_words)
+    library = rag.Library(settings, command=COMMAND)
+    cited = '.citation[data-document="uploads/fentanyl-precursors.pdf"]'
+    with closing(library), closing(bot), serving(bot, library) as address:
+        page.goto(address)
+        page.get_by_role("tab", name="Documents").click()
+        page.locator("#documents-drop input").set_input_files(CORPUS / "fentanyl-precursors.pdf")
+        row = page.locator("tbody tr", has_text="uploads/fentanyl-precursors.pdf")
+        row.wait_for(timeout=60_000)
+
+        page.get_by_role("tab", name="Chat").click()
+        ask(page, "How many people died of a drug overdose?").locator(cited).first.click()
+        assert is_in_view(page.locator("#reader .box.current").first)
+        page.get_by_role("tab", name="Documents").click()
+        row.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Remove", exact=True).click()
+        page.locator(".asking").get_by_role("button", name="Remove").click()
+        expect(row).to_have_count(0)
+        page.get_by_role("tab", name="Chat").click()
+        page.keyboard.press("Escape")
+        again = ask(page, "How many people died of a drug overdose, then?")
+
+        expect(again.locator(cited)).to_have_count(0)

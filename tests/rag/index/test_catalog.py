@@ -331,18 +331,6 @@ def test_dropped_documents_are_told_to_the_derived_indexes(catalog: Catalog, roo
     assert (gone, catalog.count(), catalog.removed_since(0)) == (["c.md"], (0, 0), ["1-0"])
 
 
-def test_beside_a_chunk_are_its_neighbours_in_the_document(catalog: Catalog, root: Root) -> None:
-    """Before and after it; the first of a document has none before it, though another document ends there."""
-    for name, count in (("a.txt", 1), ("b.txt", 3)):
-        vectors = (np.array([count, at], dtype=np.float32) for at in range(count))
-        chunks = [NewChunk(at, at + 1, "", vector) for at, vector in enumerate(vectors)]
-        catalog.put(SourceDocument(name, name, None, "abc", ()), chunks, root=root, sha256=name)
-
-    found = catalog.beside(["1-0", "2-0", "2-1", "9-9"])
-
-    assert [(id_, vector.tolist()) for id_, vector in found] == [("2-0", [3, 1]), ("2-1", [3, 0]), ("2-1", [3, 2])]
-
-
 def test_copy_has_its_own_chunks_and_the_same_vectors(catalog: Catalog, root: Root) -> None:
     """A title that is the file's name is that of the copy; both are known as copies of one another."""
     document = SourceDocument("a.txt", "A", None, "Words.", ())

@@ -91,6 +91,17 @@ def test_any_question_is_only_words(shared: LexicalIndex, question: str) -> None
     assert found == {id_ for id_, text in (BEES, VAULT) if asked & set(terms(text))}
 
 
+def test_words_side_by_side_count_for_more_than_apart(tmp_path: Path) -> None:
+    """Stop words between them are stepped over, and the order matters."""
+    together, apart = ("together", "A ship of the line sank."), ("apart", "A line of the ship sank.")
+    index = holding(tmp_path, apart, together)
+
+    (first, best), (_, other) = index.search({"Which ship of a line?": 1.0}, 5)
+
+    assert first == "together"
+    assert best > other
+
+
 def test_words_in_quotes_count_as_they_stand(tmp_path: Path) -> None:
     """So much that the passage which has them in a row is before one that has them more often."""
     index = holding(tmp_path, ("often", "order law order law law"), ("row", "they kept law and order here all day"))
@@ -108,13 +119,6 @@ def test_a_text_of_less_weight_counts_less(tmp_path: Path) -> None:
 
     assert found["b"] == pytest.approx(found["a"] / 4)
     assert twice["a"] == pytest.approx(found["a"])
-
-
-def test_rarity_is_that_of_bm25(index: LexicalIndex) -> None:
-    """Two passages, both or one of which have the word; of one that none has, nothing is told."""
-    found = index.rarity(["garden", "vault", "zebra"])
-
-    assert found == pytest.approx({"garden": log(1 + 0.5 / 2.5), "vault": log(1 + 1.5 / 1.5)})
 
 
 def test_no_more_than_k_are_found(index: LexicalIndex) -> None:
