@@ -14,6 +14,7 @@ from anyio import Semaphore
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import AfterValidator, Field
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from rag import Box, RagError, SourceDocument, Span
 from ui import document
@@ -55,6 +56,15 @@ class Library(Protocol):
         """The report of the newest evaluation, as a page of its own."""
 
 
+class _DocumentId(PathConvertor):
+    """As `path`, which leaves out that a name may hold a line's end."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("document", _DocumentId())
+
+
 def _mark(told: str) -> str:
     found = _MARK.fullmatch(told)
     if not found or int(found[1]) >= int(found[2]):
@@ -70,7 +80,7 @@ def routes(bot: Library) -> APIRouter:
     """GET source/ID, sheet/PAGE/ID and original/ID over one chatbot; include it before the page is mounted."""
     router = APIRouter()
 
-    @router.get("/source/{document_id:path}", dependencies=[_in_turn(DOCUMENTS_AT_ONCE)])
+    @router.get("/source/{document_id:document}", dependencies=[_in_turn(DOCUMENTS_AT_ONCE)])
     def source(
         document_id: str, mark: Marks, view: Literal["pages", "text"] | None = None, start: Place = None
     ) -> HTMLResponse:
@@ -80,7 +90,7 @@ def routes(bot: Library) -> APIRouter:
             return HTMLResponse(document.missing(" ".join(str(error).split())), 404, _NEVER_KEPT)
         return HTMLResponse(shown, headers=_NEVER_KEPT)
 
-    @router.get("/sheet/{page}/{document_id:path}", dependencies=[_in_turn(PICTURES_AT_ONCE)])
+    @router.get("/sheet/{page}/{document_id:document}", dependencies=[_in_turn(PICTURES_AT_ONCE)])
     def sheet(
         document_id: str, page: Annotated[int, Field(ge=1, le=100_000)], if_none_match: Annotated[str, Header()] = ""
     ) -> Response:
@@ -94,7 +104,7 @@ def routes(bot: Library) -> APIRouter:
             return Response(status_code=304, headers=headers)
         return Response(picture, headers=headers, media_type="image/jpeg")
 
-    @router.get("/original/{document_id:path}")
+    @router.get("/original/{document_id:document}")
     def original(document_id: str) -> Response:
         path = bot.original(document_id)
         if path is None:

@@ -13,7 +13,7 @@ from rag import Answer, Citation, Claim, Passage, Span
 from rag.index.store import Store
 from tests.conftest import CORPUS
 from tests.fakes import HashEmbedding, hash_encode, read_words
-from tests.rag.test_library import COMMAND
+from tests.rag.test_library import COMMAND, finished
 from tests.ui.conftest import ScriptedBot, answer, citation, serving
 from tests.ui.hostile import HOSTILE
 
@@ -544,6 +544,7 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         page.locator("#documents-drop input").set_input_files(CORPUS / "fentanyl-precursors.pdf")
         row = page.locator("tbody tr", has_text="uploads/fentanyl-precursors.pdf")
         row.wait_for(timeout=60_000)
+        finished(library)  # it is listed a moment before it is found
 
         page.get_by_role("tab", name="Chat").click()
         ask(page, "How many people died of a drug overdose?").locator(cited).first.click()
@@ -553,6 +554,7 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         page.get_by_role("button", name="Remove", exact=True).click()
         page.locator(".asking").get_by_role("button", name="Remove").click()
         expect(row).to_have_count(0)
+        finished(library)
         page.get_by_role("tab", name="Chat").click()
         page.keyboard.press("Escape")
         again = ask(page, "How many people died of a drug overdose, then?")
