@@ -1,6 +1,7 @@
 # make chat   the page over corpus/documents, everything installed first
 # make test   format check, lint, types and all tests
-# make install  what both have in common
+# make gate   the sample's questions against eval/gate.toml
+# make install  what all have in common
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,10 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: chat test fast install clean
+# two files of tests at a time: each loads models of its own, so more would want memory
+TWO := -n 2 --dist loadfile
+
+.PHONY: chat test fast gate install clean
 
 chat: install
 	$(BIN)/rag ingest
@@ -33,10 +37,14 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO)
 
 fast: $(VENV)/installed-for-tests
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(TWO) -m 'not slow'
+
+gate: $(VENV)/installed
+	$(BIN)/rag ingest --home .rag-gate
+	$(BIN)/rag eval --home .rag-gate --gate eval/gate.toml --out eval/results/gate
 
 clean:
-	rm -rf $(VENV) .rag
+	rm -rf $(VENV) .rag .rag-gate

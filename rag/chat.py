@@ -1,16 +1,15 @@
 """`Chatbot`: a question, in its conversation, becomes an answer whose every sentence shows what it stands on."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from rag import question as asked
-from rag.answer import abstain, extract
+from rag.answer import abstain, calibration, extract
 from rag.answer.verify import verify
 from rag.errors import LoadError, ModelError, StoreError
 from rag.feedback import Feedback, keep
@@ -22,7 +21,22 @@ from rag.models.reader import Read, Reader, Reading
 from rag.models.remembered import Remembered
 from rag.models.rerank import Rerank, order, reranker
 from rag.retrieve import Hit, heading_of, passages, read_closely, retrieve
-from rag.schema import EVERYTHING, Answer, Box, Draft, Evidence, Passage, Scope, SourceDocument, Span, Turn, Weighed
+from rag.schema import (
+    EVERYTHING,
+    Answer,
+    Box,
+    Claim,
+    Draft,
+    Evidence,
+    Exchange,
+    Passage,
+    Scope,
+    SourceDocument,
+    Span,
+    Trace,
+    Turn,
+    Weighed,
+)
 from rag.settings import Settings
 from rag.suggest import Suggestion, suggest
 
@@ -32,6 +46,7 @@ if TYPE_CHECKING:
     from rag.load.viewer import Viewer
 
 NOT_SAID = "The documents do not say."
+OWN_WORDS = "These are the documents' own words instead."
 _LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each of its names would be looked up
 _MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file need not see ten numbers
 _RECENT = 9  # earlier questions that a search takes up, beside the first; the pull of older ones is below .05
@@ -48,6 +63,15 @@ class _Understood:
     earlier: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Course:
+    """What a question went through until it was answered, for whoever asks why."""
+
+    evidence: Evidence = field(default_factory=lambda: Evidence("", (), (), {}, 0.0))
+    exchanges: list[Exchange] = field(default_factory=list)
+    claims: tuple[Claim, ...] = ()
+
+
 class Chatbot:
     """Answers questions over an index. Safe to share between threads; conversations are the caller's to keep."""
 
@@ -60,6 +84,7 @@ class Chatbot:
         read: Read,
         rerank: Rerank | None = None,
         llm: "LLM | None" = None,
+        calibrated: calibration.Calibration | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -67,6 +92,7 @@ class Chatbot:
         self._read = read
         self._rerank = rerank
         self._llm = llm
+        self._calibrated = calibrated or calibration.shipped()
         self._looking: Viewer | None = None
         self._lock = Lock()
 
@@ -74,9 +100,13 @@ class Chatbot:
     def open(cls, settings: Settings | None = None) -> Self:
         """A chatbot over the index at `settings.home`. Raises StoreError, ConfigError or ModelError.
 
+        Its `settings.answer_threshold` is that of `max_wrong`, where this is set; ConfigError when none keeps it.
         What reads and encodes is loaded at the first question that needs it, so ModelError may come there too.
         """
         settings = settings or Settings()
+        calibrated = calibration.of(settings)
+        if settings.max_wrong is not None:
+            settings = settings.model_copy(update={"answer_threshold": calibrated.threshold(settings.max_wrong)})
         llm = None
         if settings.llm != "none":
             from rag.models.llm import language_model
@@ -89,6 +119,7 @@ class Chatbot:
             read=at_first_use(Reader),
             rerank=at_first_use(lambda: reranker(settings.reranker)) if settings.reranker else None,
             llm=llm,
+            calibrated=calibrated,
         )
 
     @property
@@ -114,7 +145,15 @@ class Chatbot:
         changed = {"passages": passages, "sentences": sentences, "answer_threshold": threshold}
         settings = self._settings.model_validate(self._settings.model_dump() | changed)
         llm = self._llm if written else None
-        return type(self)(self._store, settings, encode=self._encode, read=self._read, rerank=self._rerank, llm=llm)
+        return type(self)(
+            self._store,
+            settings,
+            encode=self._encode,
+            read=self._read,
+            rerank=self._rerank,
+            llm=llm,
+            calibrated=self._calibrated,
+        )
 
     def keep(self, feedback: Feedback) -> None:
         """Keep what a person said of an answer in the index folder. Raises StoreError where it cannot be written."""
@@ -127,30 +166,50 @@ class Chatbot:
 
         After earlier turns it is searched as it is asked: drawn towards what was asked before.
         """
-        hits = self._hits(self._meant(question, history), scope)
+        hits = self._hits(self._meant(question, history, []), scope)
         return passages(hits, self._store.catalog.document, k)
 
     def ask(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Answer:
-        """The whole, checked answer. Raises ModelError when a language model is set and fails."""
+        """The whole, checked answer; where a language model fails, quotations with a remark that says why."""
         *_, answer = self.stream(question, history, scope=scope)
         return answer
 
     def stream(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Iterator[Answer]:
-        """The answer while it grows: each extends the last, and only the final one has claims and is checked."""
-        evidence = self.explain(question, history, scope=scope)
+        """The answer while it grows; only the final one has claims and is checked.
+
+        Each extends the last, but the final one takes their place: sentences may have been taken out of it, or a
+        language model has failed and it is made of quotations.
+        """
+        yield from self._steps(question, history, scope, _Course())
+
+    def trace(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Trace:
+        """The answer with all that it came from.
+
+        Not a part of every answer: those are kept, by the page in the browser, and it is many times as long.
+        """
+        course = _Course()
+        *_, answer = self._steps(question, history, scope, course)
+        threshold = self._settings.answer_threshold
+        return Trace(answer, course.evidence, threshold, tuple(course.exchanges), course.claims)
+
+    def _steps(self, question: str, history: Sequence[Turn], scope: Scope, course: _Course) -> Iterator[Answer]:
+        understood = self._meant(question, history, course.exchanges)
+        evidence = course.evidence = self._evidence(understood, scope)
+        failure = next((exchange.failure for exchange in course.exchanges if exchange.failure), "")
         if not evidence.passages or evidence.confidence < self._settings.answer_threshold:
             yield _not_said(question, evidence, evidence.passages, evidence.confidence)
-        elif self._llm is None:
-            chosen = extract.choose(
-                evidence.sentences, most=self._settings.sentences, margin=self._settings.sentence_margin
-            )
-            yield self._checked(question, chosen, evidence)
+        elif self._llm is None or failure:  # a model that has just failed is not waited for again
+            answer = self._quoted(question, evidence, f"{failure} {OWN_WORDS}" if failure else "")
+            course.claims = answer.claims
+            yield answer
         else:
-            yield from self._written(self._llm, question, evidence)
+            yield from self._written(self._llm, question, course)
 
     def explain(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Evidence:
         """What the answer would be decided from: passages, each sentence weighed, and the confidence."""
-        understood = self._meant(question, history)
+        return self._evidence(self._meant(question, history, []), scope)
+
+    def _evidence(self, understood: _Understood, scope: Scope) -> Evidence:
         meant, hits = understood.alone, self._hits(understood, scope)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
         weighed = extract.rate(
@@ -162,9 +221,7 @@ class Chatbot:
             weights=abstain.weights()["sentence"],
         )
         facts = self._facts(meant, weighed)
-        return Evidence(
-            meant, found, tuple(weighed), facts, abstain.probability(facts, abstain.weights()["answerable"])
-        )
+        return Evidence(meant, found, tuple(weighed), facts, self._calibrated.probability(facts))
 
     def examples(self, most: int = 5) -> tuple[str, ...]:
         """Questions to begin with: those in `questions.txt` beside the corpus, where that is what is indexed.
@@ -281,41 +338,76 @@ class Chatbot:
             for reading in readings
         }
 
-    def _meant(self, question: str, history: Sequence[Turn]) -> _Understood:
+    def _meant(self, question: str, history: Sequence[Turn], heard: list[Exchange]) -> _Understood:
         """A follow-up made to stand alone, by the language model or by rule; all empty where nothing is asked."""
         if not question.strip():
             return _Understood("", "", ())
-        if history and (rewritten := self._rewritten(question, history)):
+        if history and (rewritten := self._rewritten(question, history, heard)):
             return _Understood(_plain(rewritten), _plain(rewritten), ())
         earlier = [_plain(turn.question) for turn in history if turn.question.strip()]
         alone = asked.standalone(question, history)
         return _Understood(_plain(alone), _plain(question), (*earlier[:1], *earlier[1:][-_RECENT:]))
 
-    def _rewritten(self, question: str, history: Sequence[Turn]) -> str | None:
+    def _rewritten(self, question: str, history: Sequence[Turn], heard: list[Exchange]) -> str | None:
         """The question in the language model's words; None without a model, and when it fails or writes none."""
         if self._llm is None:
             return None
         from rag.answer import generate
 
-        with suppress(ModelError):  # the documents can be searched all the same
-            return generate.standalone(self._llm, question, history)
-        return None
+        reply, timeout = self._settings.llm_reply, self._settings.llm_timeout
+        try:
+            return generate.standalone(self._llm, question, history, reply=reply, timeout=timeout, heard=heard)
+        except ModelError:  # the documents can be searched all the same
+            return None
 
-    def _written(self, llm: "LLM", question: str, evidence: Evidence) -> Iterator[Answer]:
+    def _quoted(self, question: str, evidence: Evidence, remark: str = "") -> Answer:
+        """The answer in the documents' own words."""
+        most, margin = self._settings.sentences, self._settings.sentence_margin
+        answer = self._checked(question, extract.choose(evidence.sentences, most=most, margin=margin), evidence)
+        return replace(answer, remark=remark)
+
+    def _written(self, llm: "LLM", question: str, course: _Course) -> Iterator[Answer]:
         from rag.answer import generate
 
-        found, confidence = evidence.passages, evidence.confidence
+        evidence, settings = course.evidence, self._settings
+        found, confidence, asked_for = evidence.passages, evidence.confidence, evidence.question
         reply = ""
-        for reply in generate.stream(
-            llm, evidence.question, found, window=self._settings.llm_context, reply=self._settings.llm_reply
-        ):
-            yield Answer(question, generate.readable(reply), (), found, False, confidence, evidence.question)
-        drafts, _ = generate.drafts(reply, found)
-        if generate.declined(reply):
-            drafts = ()
-        yield self._checked(question, drafts, evidence)
+        try:
+            for reply in generate.stream(
+                llm,
+                asked_for,
+                found,
+                window=settings.llm_context,
+                reply=settings.llm_reply,
+                timeout=settings.llm_timeout,
+                heard=course.exchanges,
+            ):
+                yield Answer(question, generate.readable(reply), (), found, False, confidence, asked_for)
+        except ModelError as error:
+            yield self._quoted(question, evidence, f"{error} {OWN_WORDS}")
+            return
+        drafts = () if generate.declined(reply) else generate.drafts(reply, found)[0]
+        answer = self._checked(question, drafts, evidence, generate.check)
+        course.claims = answer.claims
+        yield self._kept(answer, evidence)
 
-    def _checked(self, question: str, drafts: Sequence[Draft], evidence: Evidence) -> Answer:
+    def _kept(self, answer: Answer, evidence: Evidence) -> Answer:
+        """What the settings let stand of a language model's answer; quotations where that is nothing."""
+        from rag.answer import generate
+
+        kept = answer if self._settings.strictness == "show" else generate.strict(answer)
+        if kept.claims or answer.abstained:
+            return kept
+        remark = f"The language model wrote nothing that the documents support. {OWN_WORDS}"
+        return replace(self._quoted(answer.question, evidence, remark), withheld=kept.withheld)
+
+    def _checked(
+        self,
+        question: str,
+        drafts: Sequence[Draft],
+        evidence: Evidence,
+        check: Callable[..., tuple[Claim, ...]] = verify,
+    ) -> Answer:
         """The drafts as an answer; none when nothing was drafted, or all its documents have changed meanwhile."""
         sources = {passage.span.document_id: None for passage in evidence.passages}
         documents = {id_: source for id_ in sources if (source := self._store.catalog.document(id_))}
@@ -323,7 +415,7 @@ class Chatbot:
         drafts = [standing for draft in drafts if (standing := _without_changed(draft, found))]
         if not drafts:
             return _not_said(question, evidence, found, min(evidence.confidence, self._settings.answer_threshold))
-        claims = verify(drafts, documents.__getitem__, found, self._encode, copies=self._copies)
+        claims = check(drafts, documents.__getitem__, found, self._encode, copies=self._copies)
         text = " ".join(claim.text for claim in claims)
         return Answer(question, text, claims, found, False, evidence.confidence, evidence.question)
 

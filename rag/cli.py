@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ConfigError, RagError
-from rag.schema import Answer, Citation, HealthReport, IngestReport, Passage, Scope, Turn
+from rag.schema import Answer, Citation, Claim, HealthReport, IngestReport, Passage, Scope, Trace, Turn
 
 if TYPE_CHECKING:
     from rag.chat import Chatbot
@@ -176,16 +176,21 @@ def ask(
     after: After = None,
     before: Before = None,
     home: Home = None,
+    why: Annotated[bool, typer.Option("--trace", help="Show what the answer came from, step by step.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, each sentence with the words it stands on; or say that the documents do not say."""
     scope = _scope(paths, types, after, before)
     with _bot(home) as bot:
-        answer = bot.ask(_words(question), scope=scope)
+        trace = bot.trace(_words(question), scope=scope) if why else None
+        answer = trace.answer if trace else bot.ask(_words(question), scope=scope)
     if as_json:
-        _print_json(answer.to_dict())
-    else:
-        _show_answer(answer)
+        _remark(answer)
+        _print_json(answer.to_dict() | ({"trace": trace.to_dict()} if trace else {}))
+        return
+    _show_answer(answer)
+    if trace:
+        _show_trace(trace)
 
 
 @app.command()
@@ -554,7 +559,41 @@ def _show_health(report: HealthReport, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
+def _show_trace(trace: Trace) -> None:
+    """Every step from the question to the answer."""
+    evidence = trace.evidence
+    _step("Looked up", [evidence.question])
+    _step("Passages found", [f"{one.score:.2f}  {_name(one.title)} ({_place(one)})" for one in evidence.passages])
+    _step("Sentences weighed, log-odds", [f"{one.score:+.2f}  {one.text}" for one in evidence.sentences])
+    decided = f"{evidence.confidence:.2f}, declined below {trace.threshold:.2f}"
+    _step("Probability that the documents answer", [decided, *(f"{n}: {v:.2f}" for n, v in evidence.facts.items())])
+    for exchange in trace.exchanges:
+        _step("Sent to the language model", [exchange.system, exchange.user])
+        _step("It said", [exchange.reply, exchange.failure])
+    _step("Sentences checked", [line for claim in trace.claims for line in _checked(claim)])
+
+
+def _step(name: str, lines: Iterable[str]) -> None:
+    out.print()
+    out.print(Text(name, "bold"))
+    for line in filter(None, lines):
+        out.print(Text(_shown(line)), soft_wrap=True)
+
+
+def _checked(claim: Claim) -> Iterator[str]:
+    yield f"{claim.verdict}: {claim.text}"
+    for citation in claim.citations:
+        yield f"    {_place(citation)}: “{' '.join(citation.quote.split())}”"
+
+
+def _remark(answer: Answer) -> None:
+    """What a reader must know of how the answer came about, on one line of stderr."""
+    if answer.remark:
+        err.print(_shown(answer.remark), style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 def _show_answer(answer: Answer) -> None:
+    _remark(answer)
     if answer.reworded:
         out.print(Text(f"Understood as: {_name(answer.asked)}", "dim"))
     if answer.abstained:

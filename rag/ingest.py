@@ -1,9 +1,11 @@
 """Files → index: load, chunk, embed, store; changed files only, one file all or nothing."""
 
 import hashlib
+import json
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
@@ -195,6 +197,7 @@ def _ingest(
         run.tally.removed += before - store.catalog.known().keys()
         finish(store, settings)
         forget(settings.home, {*run.tally.removed, *run.tally.changed})
+        _drop_evaluation(settings.home, run.tally.removed)
     return run.tally.report()
 
 
@@ -216,6 +219,7 @@ def remove(document_ids: Sequence[str], settings: Settings, *, deleting: Path | 
         store.catalog.remove(gone)
         finish(store, settings)
         forget(settings.home, gone)
+        _drop_evaluation(settings.home, gone)
     return gone
 
 
@@ -229,6 +233,15 @@ def _delete(document_ids: Sequence[str], catalog: Catalog, folder: Path) -> tupl
             files[id_].unlink(missing_ok=True)
     catalog.forget_skipped(unread)
     return unread
+
+
+def _drop_evaluation(home: Path, removed: Collection[str]) -> None:
+    """Delete what `rag eval` left, if it tells of any of these documents: it quotes them."""
+    folder = home / "evaluations"
+    if removed and folder.is_dir():
+        told = "".join(path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.json"))
+        if any(json.dumps(document_id, ensure_ascii=False) in told for document_id in removed):
+            shutil.rmtree(folder)
 
 
 class _Run:

@@ -22,6 +22,11 @@ Question: {question}
 
 Answer in at most three sentences, each followed by its passage number in square brackets."""
 
+INSTRUCTIONS = (
+    *(line.removeprefix("- ") for line in ANSWER_SYSTEM.splitlines()),
+    ANSWER_USER.splitlines()[-1],
+)  # a reply with one of these is a copy of the prompt
+
 STANDALONE_SYSTEM = """\
 You rewrite the last question of a conversation so that it can be understood without the conversation.
 Put names in place of words like "he", "it" or "there". Ask for nothing new. Do not answer.

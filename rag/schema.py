@@ -125,6 +125,10 @@ class Claim:
     citations: tuple[Citation, ...]
     verdict: Verdict
 
+    def to_dict(self) -> dict[str, Any]:
+        """The claim as plain JSON values."""
+        return {"text": self.text, "verdict": self.verdict, "citations": [_flat(one) for one in self.citations]}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -133,6 +137,9 @@ class Answer:
     `text` is plain prose without citation markers; `claims` are its sentences in order, empty while it is being
     written and when abstained. `confidence` is the estimated probability, 0 to 1, that the documents answer.
     `asked` is what was looked up: the question, or a follow-up made to stand alone; empty where nothing was.
+    `withheld` counts sentences of a language model that were taken out because the documents do not support them.
+    `remark` is one line on how the answer came about that a reader must know: sentences were taken out, or quotations
+    stand in for a language model that failed, and why; mostly empty.
     """
 
     question: str
@@ -142,6 +149,8 @@ class Answer:
     abstained: bool
     confidence: float
     asked: str = ""
+    withheld: int = 0
+    remark: str = ""
 
     @property
     def reworded(self) -> bool:
@@ -162,10 +171,9 @@ class Answer:
             "text": self.text,
             "abstained": self.abstained,
             "confidence": round(self.confidence, 4),
-            "claims": [
-                {"text": claim.text, "verdict": claim.verdict, "citations": [_flat(c) for c in claim.citations]}
-                for claim in self.claims
-            ],
+            "withheld": self.withheld,
+            "remark": self.remark,
+            "claims": [claim.to_dict() for claim in self.claims],
             "passages": [passage.to_dict() for passage in self.passages],
         }
 
@@ -189,6 +197,44 @@ class Evidence:
     sentences: tuple[Weighed, ...]  # best first
     facts: Mapping[str, float]  # what the confidence is computed from; empty where nothing was found
     confidence: float  # probability, 0 to 1, that the documents answer
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request to a language model and its reply; `failure` says in one line why that is not all, or is empty."""
+
+    system: str
+    user: str
+    reply: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An answer with all that it came from: what is needed to see why.
+
+    `claims` are all sentences that were checked, those taken out of the answer too; `exchanges` are all requests to a
+    language model, the rewriting of a follow-up first.
+    """
+
+    answer: Answer
+    evidence: Evidence
+    threshold: float  # probability, 0 to 1, below which the question is declined
+    exchanges: tuple[Exchange, ...]
+    claims: tuple[Claim, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the answer as plain JSON values."""
+        return {
+            "asked": self.evidence.question,
+            "confidence": self.evidence.confidence,
+            "threshold": self.threshold,
+            "facts": dict(self.evidence.facts),
+            "passages": [passage.to_dict() for passage in self.evidence.passages],
+            "sentences": [_flat(sentence) for sentence in self.evidence.sentences],
+            "exchanges": [asdict(exchange) for exchange in self.exchanges],
+            "claims": [claim.to_dict() for claim in self.claims],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +330,6 @@ def _earlier(day: str, other: str) -> bool:
     return day[:known] < other[:known]
 
 
-def _flat(value: Passage | Citation) -> dict[str, Any]:
+def _flat(value: Passage | Citation | Weighed) -> dict[str, Any]:
     fields = asdict(value)
     return {**fields.pop("span"), **fields}

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     sentences: Annotated[int, Field(ge=1, le=10)] = 3  # at most this many quoted sentences in an extractive answer
     sentence_margin: Annotated[float, Field(ge=0)] = 2.0  # log-odds below the best from which a sentence is left out
     answer_threshold: Fraction = 0.5  # below this probability that the corpus answers, it says that it does not
+    max_wrong: Annotated[float, Field(gt=0, lt=1)] | None = None  # share of answers given; set, it chooses the threshold
 
     # Language model; none by default, so nothing leaves the machine
     llm: Literal["none", "openai-like", "ollama", "anthropic", "gguf"] = "none"
@@ -60,7 +61,8 @@ class Settings(BaseSettings):
     llm_key: SecretStr = SecretStr("")  # API key, where the server wants one
     llm_context: Annotated[int, Field(ge=512)] = 4096  # tokens the model reads, prompt and reply together
     llm_reply: Annotated[int, Field(ge=16)] = 400  # tokens of reply at most
-    llm_timeout: Annotated[float, Field(gt=0)] = 60.0  # seconds to wait for the model's next words
+    llm_timeout: Annotated[float, Field(gt=0)] = 60.0  # seconds for the model's next words; ten times that for a reply
+    strictness: Literal["show", "strict"] = "strict"  # a model's unsupported sentences are marked, or taken out
 
     # The page
     host: str = "127.0.0.1"  # loopback: nobody else on the network sees the page unless this is changed

@@ -1,13 +1,16 @@
-"""A question and passages → what a language model writes, as drafts bound to those passages."""
+"""A question and passages → what a language model writes, as drafts bound to those passages, and what of it is kept."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag import prompts
+from rag.answer.verify import verify
 from rag.errors import ConfigError, ModelError
-from rag.models.llm import replies
-from rag.schema import Draft, Passage, Turn
+from rag.models.embed import Encode
+from rag.models.llm import Count, counter, estimated, replies
+from rag.schema import Answer, Citation, Claim, Draft, Exchange, Passage, SourceDocument, Span, Turn
 from rag.sentences import is_heading, spans
 
 if TYPE_CHECKING:
@@ -15,8 +18,9 @@ if TYPE_CHECKING:
 
 DECLINED = prompts.NOT_IN_PASSAGES
 
-_BYTES_PER_TOKEN = 3.0  # UTF-8 bytes; English has 4 to 5, so this asks for too much room, never for too little
 _LEAST_ROOM = 60  # tokens; with less, not even one sentence of a passage would be read
+_TEMPLATE = 32  # tokens that a chat template puts around two messages; SmolLM2's 14
+_MOST_COPIED = 3  # sentences from the beginning of a passage, one after another: as many as an answer may have
 _TURNS = 3  # the last exchanges; what an older one said is rarely meant
 _TURN_LENGTH = 400  # characters kept of each question and answer of a conversation
 _QUESTION_LENGTH = 400  # characters; a longer rewrite is an answer or a ramble
@@ -40,46 +44,64 @@ _DECLINING = re.compile(rf"\b(?:{'|'.join(prompts.NOT_IN_PASSAGES[:at] for at in
 _ITEM = re.compile(r"\A(?:[-*•]|[0-9]{1,2}[.)])\s+")
 _TAG = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 _ECHOED = re.compile(r"<\s*/?\s*passage[^>\n]*>?", re.IGNORECASE)  # small models copy what stands around a passage
+_NO_PROSE = re.compile(
+    r"\s*(?:```|\{\s*[\"'}]|\[\s*[{\"]|<(?:!doctype|html|\?xml|tool_call|function)\b)", re.IGNORECASE
+)
 _OPEN_TAG = re.compile(r"<[\s/a-z]*\Z", re.IGNORECASE)
 
 
-def stream(llm: "LLM", question: str, passages: Sequence[Passage], *, window: int, reply: int) -> Iterator[str]:
+def stream(
+    llm: "LLM",
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    window: int,
+    reply: int,
+    timeout: float = 60.0,
+    heard: list[Exchange] | None = None,
+) -> Iterator[str]:
     """The reply so far, each time it grows, markers included; `window` and `reply` in tokens.
 
-    Passages are cut to what the window holds, best kept. Raises ModelError, also for a reply without a word.
+    Passages are cut to what the window holds, best kept. `timeout` and `heard` are as in `replies`. Raises ModelError,
+    also for a reply that is no answer: without a sentence, in a format for programs, or a copy of the prompt.
     """
     if not passages:
         yield DECLINED
         return
     text = ""
-    for text in replies(llm, prompts.ANSWER_SYSTEM, prompt(question, passages, room=window - reply)):
+    user = prompt(question, passages, room=window - reply - _TEMPLATE, count=counter(llm))
+    for text in replies(llm, prompts.ANSWER_SYSTEM, user, reply=reply, timeout=timeout, heard=heard):
         yield text
-    if not _spoken(text).strip():
-        raise ModelError("The language model wrote nothing. Raise RAG_LLM_REPLY if it is a model that thinks first.")
+    if problem := _problem(text, passages):
+        raise ModelError(problem)
 
 
-def prompt(question: str, passages: Sequence[Passage], *, room: int) -> str:
+def prompt(question: str, passages: Sequence[Passage], *, room: int, count: Count = estimated) -> str:
     """The user message: as many passages as fit into `room` tokens with the system prompt, best first to be kept.
 
     A passage keeps the number of its place in `passages`, so a marker means the same whatever was left out.
     """
-    asked = question[: int(room * _BYTES_PER_TOKEN / 4)]
-    left = room - _tokens(prompts.ANSWER_SYSTEM + prompts.ANSWER_USER + asked)
+    asked = _beginning(question, room // 4, count)
+    left = room - count(prompts.ANSWER_SYSTEM) - count(prompts.ANSWER_USER) - count(asked)
     if left < _LEAST_ROOM:
         raise ConfigError("The language model's context is too small: raise RAG_LLM_CONTEXT or lower RAG_LLM_REPLY.")
     shown: dict[int, str] = {}
     for at in sorted(range(len(passages)), key=lambda at: -passages[at].score):
-        block = _block(at + 1, passages[at])
+        text = passages[at].text
         if not shown:
-            block = _block(at + 1, passages[at], length=max(int(left * _BYTES_PER_TOKEN), 0))
-        if _tokens(block) <= left or not shown:
+            text = _beginning(text, left - count(_block(at + 1, passages[at], "")), count)
+        block = _block(at + 1, passages[at], text)
+        if (needed := count(f"{block}\n\n")) <= left or not shown:
             shown[at] = block
-            left -= _tokens(block)
+            left -= needed
     return prompts.ANSWER_USER.format(passages="\n\n".join(shown[at] for at in sorted(shown)), question=asked)
 
 
 def drafts(reply: str, passages: Sequence[Passage]) -> tuple[tuple[Draft, ...], int]:
-    """The reply's sentences without markers, each with the passages it names; and how many markers named none."""
+    """The reply's sentences without markers, each with the passages it names; and how many markers named none.
+
+    A sentence that is written again, as small models do until they are cut off, is one with all its markers.
+    """
     text, markers = _parted(_DECLINED.sub(" ", _spoken(reply)))
     sentences = [(start, end) for start, end in spans(text) if _says_something(text[start:end])]
     named: dict[int, list[int]] = {at: [] for at in range(len(sentences))}
@@ -89,14 +111,57 @@ def drafts(reply: str, passages: Sequence[Passage]) -> tuple[tuple[Draft, ...], 
         lost += len(numbers) - len(known)
         if sentences:
             named[_sentence_of(position, text, sentences)] += known
-    found = (
-        Draft(
-            _ITEM.sub("", text[start:end], count=1),
-            tuple(dict.fromkeys(passages[number - 1].span for number in named[at])),
-        )
-        for at, (start, end) in enumerate(sentences)
+    found: dict[str, list[Span]] = {}
+    for at, (start, end) in enumerate(sentences):
+        bound = found.setdefault(_ITEM.sub("", text[start:end], count=1), [])
+        bound += [passages[number - 1].span for number in named[at]]
+    return tuple(Draft(sentence, tuple(dict.fromkeys(bound))) for sentence, bound in found.items()), lost
+
+
+def check(
+    drafts: Sequence[Draft],
+    document: Callable[[str], SourceDocument],
+    passages: Sequence[Passage],
+    encode: Encode,
+    *,
+    copies: Callable[[str], Sequence[SourceDocument]] = lambda document_id: (),
+) -> tuple[Claim, ...]:
+    """The drafts verified; one that its passages do not support is bound to others if these do.
+
+    Small models write good sentences with wrong numbers.
+    """
+    claims = verify(drafts, document, passages, encode, copies=copies)
+    lost = [at for at, claim in enumerate(claims) if claim.verdict == "unsupported" and drafts[at].sources]
+    unbound = [Draft(drafts[at].text, ()) for at in lost]
+    found = dict(zip(lost, verify(unbound, document, passages, encode, copies=copies), strict=True))
+    better = (
+        found[at] if at in found and found[at].verdict == "supported" else claim for at, claim in enumerate(claims)
     )
-    return tuple(found), lost
+    return numbered(tuple(better))
+
+
+def strict(answer: Answer) -> Answer:
+    """The answer without the sentences that the documents do not support, and a remark that there were some."""
+    kept = tuple(claim for claim in answer.claims if claim.verdict != "unsupported")
+    count = len(answer.claims) - len(kept)
+    if not count:
+        return answer
+    remark = (
+        f"{count} sentences of the language model were taken out because the documents do not support them."
+        if count > 1
+        else "A sentence of the language model was taken out because the documents do not support it."
+    )
+    text = " ".join(claim.text for claim in kept)
+    return replace(answer, text=text, claims=numbered(kept), withheld=count, remark=remark)
+
+
+def numbered(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The claims with markers that count from 1 in order of appearance, one place having one marker."""
+    known: dict[Span, Citation] = {}
+    for claim in claims:
+        for one in claim.citations:
+            known.setdefault(one.span, replace(one, marker=len(known) + 1))
+    return tuple(replace(claim, citations=tuple(known[one.span] for one in claim.citations)) for claim in claims)
 
 
 def readable(reply: str) -> str:
@@ -111,10 +176,18 @@ def declined(reply: str) -> bool:
     return bool(_DECLINED.match(_spoken(reply).lstrip(" \n\t\"'*[")))
 
 
-def standalone(llm: "LLM", question: str, history: Sequence[Turn]) -> str | None:
+def standalone(
+    llm: "LLM",
+    question: str,
+    history: Sequence[Turn],
+    *,
+    reply: int = 400,
+    timeout: float = 60.0,
+    heard: list[Exchange] | None = None,
+) -> str | None:
     """The question as one that needs no conversation; None when what the model writes is no such question.
 
-    Raises ModelError.
+    `reply`, `timeout` and `heard` are as in `replies`. Raises ModelError.
     """
     turns = "\n".join(
         prompts.STANDALONE_TURN.format(
@@ -122,17 +195,47 @@ def standalone(llm: "LLM", question: str, history: Sequence[Turn]) -> str | None
         )
         for turn in history[-_TURNS:]
     )
-    *_, reply = (
-        "",
-        *replies(llm, prompts.STANDALONE_SYSTEM, prompts.STANDALONE_USER.format(turns=turns, question=question)),
-    )
-    return next((line for line in map(_unquoted, readable(reply).splitlines()) if _could_ask(line, question)), None)
+    user = prompts.STANDALONE_USER.format(turns=turns, question=question)
+    growing = replies(llm, prompts.STANDALONE_SYSTEM, user, reply=reply, timeout=timeout, heard=heard)
+    *_, said = ("", *growing)
+    return next((line for line in map(_unquoted, readable(said).splitlines()) if _could_ask(line, question)), None)
 
 
-def _block(number: int, passage: Passage, length: int | None = None) -> str:
+def _problem(reply: str, passages: Sequence[Passage]) -> str:
+    """Why a reply cannot be read as an answer, in one line; empty where it can."""
+    if _NO_PROSE.match(_spoken(reply)):
+        return "The language model answered in a format for programs, not in sentences."
+    if _copies_prompt(reply, passages):
+        return "The language model repeated what it was given instead of answering."
+    if not declined(reply) and not drafts(reply, passages)[0]:
+        return "The language model wrote nothing. Raise RAG_LLM_REPLY if it is a model that thinks first."
+    return ""
+
+
+def _copies_prompt(reply: str, passages: Sequence[Passage]) -> bool:
+    """True for one with an instruction in it, or with the beginning of a passage that is longer than an answer."""
+    said = " ".join(_spoken(reply).split())
+    beginnings = (passage.text[:end] for passage in passages if (end := _end(passage.text)))
+    return any(" ".join(words.split()) in said for words in (*prompts.INSTRUCTIONS, *beginnings))
+
+
+def _end(text: str) -> int:
+    """Where the last sentence ends that may be copied and one more; 0 where there are not so many."""
+    sentences = [end for start, end in spans(text) if _says_something(text[start:end])]
+    return sentences[_MOST_COPIED] if len(sentences) > _MOST_COPIED else 0
+
+
+def _beginning(text: str, room: int, count: Count) -> str:
+    """As much of the text as fits into so many tokens."""
+    while text and (needed := count(text)) > room:
+        text = text[: min(len(text) - 1, int(len(text) * max(room, 0) / needed))]
+    return text
+
+
+def _block(number: int, passage: Passage, text: str) -> str:
     """A passage as the model reads it. A document cannot close its own passage and speak as the user."""
     title = _TAG.sub("‹", passage.title).replace('"', "'")
-    return prompts.PASSAGE.format(number=number, title=title, text=_TAG.sub("‹", passage.text)[:length])
+    return prompts.PASSAGE.format(number=number, title=title, text=_TAG.sub("‹", text))
 
 
 def _unquoted(line: str) -> str:
@@ -150,11 +253,6 @@ def _could_ask(line: str, question: str) -> bool:
     )
 
 
-def _tokens(text: str) -> int:
-    """About how many tokens a text is, rather too many: counting exactly would need each model's own tokenizer."""
-    return int(len(text.encode(errors="replace")) / _BYTES_PER_TOKEN) + 1
-
-
 def _spoken(reply: str) -> str:
     """The reply without thoughts and without the tags of passages."""
     return _ECHOED.sub("", _THINKING.sub("", reply))
@@ -167,8 +265,9 @@ def _begun(text: str) -> int:
 
 
 def _says_something(sentence: str) -> bool:
-    """False for a heading that a model has copied, and for stops alone."""
-    return any(letter.isalnum() for letter in sentence) and not is_heading(sentence)
+    """False for a heading that a model has copied, for a question, and for stops alone."""
+    asks = sentence.rstrip(_QUOTES).endswith(_ASKS)
+    return any(letter.isalnum() for letter in sentence) and not asks and not is_heading(sentence)
 
 
 def _parted(reply: str) -> tuple[str, list[tuple[int, list[int]]]]:

@@ -1,19 +1,47 @@
 """A name in `Settings` → llama-index `LLM`, and its replies as text, every failure a `ModelError`."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rag.errors import ConfigError, ModelError
+from rag.schema import Exchange
 from rag.settings import Settings
 
 if TYPE_CHECKING:
+    from llama_index.core.base.llms.types import ChatMessage, ChatResponse
     from llama_index.core.llms import LLM
+
+Count: TypeAlias = Callable[[str], int]  # text → tokens
 
 _OLLAMA_URL = "http://127.0.0.1:11434"  # where `ollama serve` listens unless told otherwise
 _NO_KEY = "none"  # the OpenAI client wants some key, and without one would take OPENAI_API_KEY from the environment
-_RETRIES = 0  # a silent server is reported after one timeout; the person asking can ask again
+_RETRIES = 0  # of the clients: they would wait for a silent server again and again
+_WAITS = (0.5, 2.0)  # seconds before the second and third try of a server that turned the first away
+_LONGEST_WAIT = 10.0  # seconds; a server that asks for more by Retry-After is not waited for
+_TURNED_AWAY = frozenset((429, 503, 529))  # too many requests; loading, or overloaded; Anthropic's word for that
+_WHOLE = 10  # times the wait for the next words: how long a whole reply may take
+_LONGEST_TOKEN = 16  # characters on average; English has 4 to 5
 _MESSAGE = 300  # characters of a server's own words that are shown
+
+# Of SmolLM2's tokenizer, which cuts finer than those of larger models: English has 4 to 5 letters to a token, numbers
+# one digit, a table's marks one each, Chinese and emoji 1.4 to 1.7 bytes.
+_LETTERS = re.compile(r"[A-Za-z ]+")
+_LETTERS_PER_TOKEN = 3.0
+_BYTES_PER_TOKEN = 1.4
+
+_SILENT = "The language model said nothing for too long. Is it still loading? RAG_LLM_TIMEOUT sets the wait."
+_BROKE_OFF = "The language model's server broke off in the middle of the reply. Ask again."
+_ENDLESS = "The language model did not come to an end. RAG_LLM_REPLY and RAG_LLM_TIMEOUT set how much it may write."
+_MISREAD = (ValueError, TypeError, LookupError, AttributeError, NameError)  # of a client that reads what it cannot
+_FOREIGN = (
+    "The language model's server answered in a format that is not its protocol's."
+    " Does RAG_LLM name what it speaks, and RAG_LLM_URL the whole address?"
+)
 
 
 def language_model(settings: Settings) -> "LLM":
@@ -32,26 +60,126 @@ def language_model(settings: Settings) -> "LLM":
         ) from error
 
 
-def replies(llm: "LLM", system: str, user: str) -> Iterator[str]:
-    """The reply so far, each time it grows. Raises ModelError if the model cannot be reached, fails or breaks off."""
+def replies(
+    llm: "LLM",
+    system: str,
+    user: str,
+    *,
+    reply: int = 400,
+    timeout: float = 60.0,
+    heard: list[Exchange] | None = None,
+) -> Iterator[str]:
+    """The reply so far, each time it grows; what was asked and said is added to `heard` at the end.
+
+    A server that turns a request away is asked again, as long as no word was said. Raises ModelError if the model
+    cannot be reached, fails, breaks off, says nothing for `timeout` seconds, or does not end within ten times that
+    or within about `reply` tokens.
+    """
     from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
     messages = [ChatMessage(role=MessageRole.SYSTEM, content=system), ChatMessage(role=MessageRole.USER, content=user)]
-    text = ""
-    ended: bool | None = None
+    text = failure = ""
     try:
-        for response in llm.stream_chat(messages):
-            told = _ended(response.raw)
-            ended = ended if told is None else told
-            if response.delta:
-                text += response.delta  # llama-index-llms-anthropic 0.12 leaves message.content empty until the end
-                yield text
-    except ModelError:
+        for text in _tried(llm, messages, timeout):
+            if len(text) > reply * _LONGEST_TOKEN:
+                raise ModelError(_ENDLESS)
+            yield text
+    except ModelError as error:
+        failure = str(error)
         raise
-    except Exception as error:  # the clients of three servers share no base class of errors
-        raise ModelError(_explain(error)) from error
+    finally:
+        if heard is not None:
+            heard.append(Exchange(system, user, text, failure))
+
+
+def counter(llm: "LLM") -> Count:
+    """How a model's tokens are counted: by its own tokenizer where it runs in this process, else estimated."""
+    from rag.models.gguf import GgufLLM
+
+    return llm.count if isinstance(llm, GgufLLM) else estimated
+
+
+def estimated(text: str) -> int:
+    """About how many tokens a text is, rather too many: no protocol tells, and each model cuts in its own way."""
+    letters = sum(len(run) for run in _LETTERS.findall(text))
+    others = _LETTERS.sub("", text)
+    signs = sum(character.isascii() for character in others)
+    foreign = len(others.encode(errors="replace")) - signs
+    return int(letters / _LETTERS_PER_TOKEN + signs + foreign / _BYTES_PER_TOKEN) + 1
+
+
+def _tried(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator[str]:
+    waits, text = iter(_WAITS), ""
+    while True:
+        try:
+            for text in _growing(llm, messages, timeout):
+                yield text
+            return
+        except Exception as error:  # the clients of three servers share no base class of errors
+            wait = None if text else _wait(error, next(waits, None))
+            if wait is None:
+                raise error if isinstance(error, ModelError) else ModelError(_explain(error)) from error
+        sleep(wait)
+
+
+def _growing(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator[str]:
+    text, ended, any_read = "", None, False
+    for response in _read(llm, messages, timeout):
+        any_read = True
+        told = _ended(response.raw)
+        ended = ended if told is None else told
+        if response.delta:
+            text += response.delta  # llama-index-llms-anthropic 0.12 leaves message.content empty until the end
+            yield text
     if ended is False:
-        raise ModelError("The language model's server broke off in the middle of the reply. Ask again.")
+        raise ModelError(_BROKE_OFF)
+    if not any_read:
+        raise ModelError(_FOREIGN)
+
+
+def _read(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator["ChatResponse"]:
+    """What a client reads, piece by piece. In a thread: every byte starts a client's own wait anew, also a byte that
+    says nothing, such as those by which a busy server keeps the connection open."""
+    pieces: SimpleQueue[ChatResponse | Exception | None] = SimpleQueue()
+    left = Event()
+    Thread(target=_fill, args=(llm, messages, pieces, left), daemon=True).start()
+    end = monotonic() + _WHOLE * timeout
+    try:
+        while (piece := pieces.get(timeout=timeout)) is not None:
+            if isinstance(piece, Exception):
+                raise piece
+            if monotonic() > end:
+                raise ModelError(_ENDLESS)
+            yield piece
+    except Empty as error:
+        raise ModelError(_SILENT) from error
+    finally:
+        left.set()
+
+
+def _fill(
+    llm: "LLM",
+    messages: Sequence["ChatMessage"],
+    pieces: "SimpleQueue[ChatResponse | Exception | None]",
+    left: Event,
+) -> None:
+    try:
+        for piece in llm.stream_chat(messages):
+            if left.is_set():
+                return
+            pieces.put(piece)
+        pieces.put(None)
+    except Exception as error:  # a thread's exception would be printed and lost; whoever reads the queue raises it
+        pieces.put(error)
+
+
+def _wait(error: Exception, wait: float | None) -> float | None:
+    """Seconds until another try may do better; None where it will not, or there was the last."""
+    if wait is None or not (_refused(error) or getattr(error, "status_code", None) in _TURNED_AWAY):
+        return None
+    told = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
+    wait = max(wait, float(told)) if told.isdecimal() else wait
+    return wait if wait <= _LONGEST_WAIT else None
 
 
 def _openai_like(settings: Settings) -> "LLM":
@@ -147,22 +275,31 @@ def _ended(raw: Any) -> bool | None:
 
 def _explain(error: Exception) -> str:
     """One line for the person who asked, from the first cause that says what happened."""
-    causes = list(_causes(error))
-    names = " ".join(type(cause).__name__ for cause in causes)
+    names = _kinds(error)
     status = getattr(error, "status_code", -1)
     said = " ".join(str(error).split())[:_MESSAGE]
     if isinstance(status, int) and status > 0:
         return f"The language model's server answered HTTP {status}: {said}"
     if "Timeout" in names:
-        return "The language model said nothing for too long. Is it still loading? RAG_LLM_TIMEOUT sets the wait."
-    if (
-        any(name in names for name in ("ConnectError", "ConnectionError", "ConnectionRefused"))
-        and "Protocol" not in names
-    ):
+        return _SILENT
+    if _refused(error):
         return "The language model's server cannot be reached. Is it running at the address in RAG_LLM_URL?"
     if "Protocol" in names or "ReadError" in names:
-        return "The language model's server broke off in the middle of the reply. Ask again."
+        return _BROKE_OFF
+    if isinstance(error, _MISREAD):
+        return _FOREIGN
     return f"The language model failed: {type(error).__name__}: {said}"
+
+
+def _refused(error: Exception) -> bool:
+    names = _kinds(error)
+    return "Protocol" not in names and any(
+        name in names for name in ("ConnectError", "ConnectionError", "ConnectionRefused")
+    )
+
+
+def _kinds(error: Exception) -> str:
+    return " ".join(type(cause).__name__ for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -1162,7 +1162,7 @@ TestFolderAndIndex.settings = limits(max_examples=12, stateful_step_count=8, dea
 
 
 def test_feedback_goes_with_the_words_that_it_quotes(tmp_path: Path, settings: Settings) -> None:
-    """What a person said of an answer holds words of documents: removed or changed, they are gone from there too."""
+    """What was said of answers, and what was measured, holds words of documents: with them they are gone."""
     folder = tmp_path / "notes"
     folder.mkdir()
     for name in ("kept", "changed", "removed"):
@@ -1172,9 +1172,13 @@ def test_feedback_goes_with_the_words_that_it_quotes(tmp_path: Path, settings: S
         quote = Citation(1, Span(f"{name}.txt", 0, 5), "words", None)
         answer = Answer(f"{name}?", "words", (Claim("words", (quote,), "supported"),), (), False, 0.9)
         feedback.keep(settings.home, Feedback(answer, "right"))
+    report = settings.home / "evaluations" / "run.json"
+    report.parent.mkdir()
+    report.write_text('{"document_id": "removed.txt"}')
 
     (folder / "changed.txt").write_text("It is closed.")
     rag.ingest(folder, settings, embedder=HashEmbedding())
     remove(["removed.txt"], settings)
 
     assert [line["question"] for line in feedback.candidates(settings.home)] == ["kept?"]
+    assert not report.exists()

@@ -66,9 +66,10 @@ def real(bot: "rag.Chatbot") -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[str]:
-    """The address of the page over a bot that takes 20 ms for a word."""
-    with serving(ScriptedBot(SCRIPT, pause=0.02)) as address:
+def scripted(sample_settings: rag.Settings) -> Iterator[str]:
+    """The address of the page over a bot that takes 20 ms for a word, with the sample's documents listed."""
+    library = rag.Library(sample_settings)
+    with closing(library), serving(ScriptedBot(SCRIPT, pause=0.02), library) as address:
         yield address
 
 
@@ -512,6 +513,8 @@ def test_axe_finds_nothing_serious(page: Page, scripted: str, theme: str, width:
     page.locator("#sidebar .toggle-button").click()
     for tab in page.get_by_role("tab").all():
         tab.click()
+        if tab.inner_text() == "Documents":
+            page.locator("tbody tr").first.wait_for()
         seen[tab.inner_text()] = problems(page)
 
     assert {place: found for place, found in seen.items() if found} == {}
