@@ -121,6 +121,18 @@ def fit(
 
 
 @app.command()
+def thresholds(
+    sets: Annotated[list[str], typer.Argument(metavar="QUESTIONS@HOME...", help="Question files with their indexes.")],
+    out: Annotated[Path, typer.Option(help="JSON to write; put it in place of rag/answer/weights.json to use it.")],
+) -> None:
+    """Measure how often answers from each threshold on are wrong, on the dev halves of question sets."""
+    eval.measure_thresholds(
+        [(Path(questions), Path(home)) for questions, _, home in (name.partition("@") for name in sets)], out
+    )
+    Console().print(f"Written: {out}", markup=False, soft_wrap=True)
+
+
+@app.command()
 def speed(
     folder: Annotated[Path, typer.Argument(help="Folder to ingest; its index is thrown away.")],
     rounds: Annotated[int, typer.Option(min=1, help="How often; the median is printed last.")] = 3,

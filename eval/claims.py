@@ -39,6 +39,7 @@ FORMS: tuple[Form, ...] = get_args(Form)
 _SEED = 20260
 _OF_EACH_FORM = 28  # pairs of a kind, true and false counted as one
 _FEWEST_WORDS = 8  # of a sentence that a claim is made from
+_CELLS = 2
 _PASSAGE = (2, 6)  # sentences
 
 
@@ -178,12 +179,12 @@ def _said(base: _Base, form: Form, chance: random.Random) -> str | None:
 
 def _elsewhere(base: _Base, said: str, bases: Sequence[_Base], chance: random.Random) -> _Base | None:
     """A passage of another document that has one of the claim's names."""
-    names = set(re.findall(r"(?<!^)\b[A-Z][a-z]{3,}\b", said)) - set(falsify.MONTHS)
+    names = set(re.findall(r"(?<!^)\b[A-Z][a-z]{3,}\b", said)).difference(falsify.MONTHS)
     others = [
         other
         for other in bases
         if other.document.document_id != base.document.document_id
-        and any(re.search(rf"\b{name}\b", other.passage) for name in names)
+        and any(name in other.passage for name in names)
     ]
     return chance.choice(others) if others else None
 
@@ -225,7 +226,9 @@ def _bases(document: rag.SourceDocument) -> Iterator[_Base]:
 
 
 def _is_prose(sentence: str) -> bool:
-    return sentence.endswith(".") and not re.match(r"[-*•#|>]|\d+[.)] ", sentence) and "|" not in sentence
+    """False for list items and for rows of tables, which our loaders write as "Head: cell; head: cell."."""
+    item = re.match(r"[-*•#|>]|\d+[.)] ", sentence)
+    return sentence.endswith(".") and not item and "|" not in sentence and sentence.count(": ") < _CELLS
 
 
 def _tally(kind: str, counts: Counter[tuple[str, bool, bool]]) -> Tally:

@@ -1,6 +1,7 @@
 """The evaluation as a person runs it: read, check, ask, write, show. `rag eval` and `python -m eval` are this."""
 
 import json
+import random
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from rich.progress import Progress as ProgressBar
 
 import rag
 from eval import (
+    calibrate,
     collection,
     dataset,
     difference,
@@ -202,6 +204,42 @@ def fit_weights(sets: Sequence[tuple[Path, Path]], out: Path) -> None:
         with _bar() as advance:
             weighings[questions.parent.name] = fit.weigh(questions, home, progress=advance)
     out.write_text(json.dumps(fit.fit(weighings), indent=1) + "\n", encoding="utf-8")
+
+
+def calibrate_home(
+    questions: Path, *, split: SplitChoice = "dev", home: Path | None = None, console: Console | None = None
+) -> Path:
+    """Fit how sure an answer must be to a file of questions, print how good it is, and say where it was written.
+
+    See `eval.calibrate`. It is measured without RAG_MAX_WRONG, which what is written may be the first to keep.
+    """
+    console = console or Console()
+    settings = settings_at(home).model_copy(update={"max_wrong": None})
+    asked = _asked(choose(formats.questions(questions), split), settings)
+    outcome = calibrate.calibrate(asked)
+    path = calibrate.write(calibrate.to_dict(outcome, asked, settings), settings.home)
+    console.print(calibrate.figures(outcome), "", calibrate.operating(outcome.chosen.points, len(asked)), "")
+    told = "Nothing was better than what ships, which stays" if outcome.kept else f"Used from now on: {outcome.method}"
+    console.print(f"{told}. Written: {path}", markup=False, soft_wrap=True)
+    return path
+
+
+def measure_thresholds(sets: Sequence[tuple[Path, Path]], out: Path, *, most: int = 150) -> None:
+    """Write weights.json anew with what each threshold leads to on the dev questions of (questions, home) pairs."""
+    found = {}
+    for questions, home in sets:
+        chosen = choose(dataset.read(questions), "dev")
+        drawn = random.Random(13).sample(chosen, min(len(chosen), most))
+        found[questions.parent.name] = _asked(drawn, settings_at(home).model_copy(update={"max_wrong": None}))
+    out.write_text(json.dumps(calibrate.measured(found), indent=1) + "\n", encoding="utf-8")
+
+
+def _asked(questions: Sequence[Question], settings: rag.Settings) -> list[calibrate.Asked]:
+    with closing(rag.Chatbot.open(settings)) as bot:
+        settled, _ = dataset.settle(questions, bot.document)
+        every = bot.adjusted(passages=settings.passages, sentences=settings.sentences, threshold=0)
+        with _bar() as advance:
+            return calibrate.ask(every, settled, progress=advance)
 
 
 def measure_speed(folder: Path, rounds: int, console: Console) -> None:

@@ -52,9 +52,9 @@ def weigh(questions: Path, home: Path, *, progress: Progress) -> list[Weighing]:
 
 def fit(sets: Mapping[str, Sequence[Weighing]]) -> dict[str, Any]:
     """The weights file with new coefficients for "sentence" and "answerable", and how they came about."""
-    sentence = _logistic([[row for weighing in found for row in _sentences(weighing)] for found in sets.values()])
+    sentence = logistic([[row for weighing in found for row in _sentences(weighing)] for found in sets.values()])
     rescored = {name: [_rescored(weighing, sentence) for weighing in found] for name, found in sets.items()}
-    answerable = _logistic([[row for weighing in found for row in _facts(weighing)] for found in rescored.values()])
+    answerable = logistic([[row for weighing in found for row in _facts(weighing)] for found in rescored.values()])
     how = {
         "date": date.today().isoformat(),
         "method": "logistic regression, C = 1, signs scaled to unit variance, each set weighted alike",
@@ -84,7 +84,13 @@ def _rescored(weighing: Weighing, coefficients: Weights) -> Weighing:
     return replace(weighing, evidence=replace(before, sentences=best, facts=facts))
 
 
-def _logistic(sets: Sequence[Sequence[tuple[Mapping[str, float], bool]]]) -> Weights:
+def logistic(
+    sets: Sequence[Sequence[tuple[Mapping[str, float], bool]]], *, strength: float = _REGULARISATION
+) -> Weights:
+    """Log-odds of the labels as a bias and a weight for each sign, every set counting the same.
+
+    `strength` is scikit-learn's C, on signs scaled to unit variance: the smaller, the nearer to nought.
+    """
     from sklearn.linear_model import LogisticRegression
 
     names = list(sets[0][0][0])
@@ -92,7 +98,7 @@ def _logistic(sets: Sequence[Sequence[tuple[Mapping[str, float], bool]]]) -> Wei
     wanted = np.array([label for rows in sets for _, label in rows])
     alike = np.array([1 / len(rows) for rows in sets for _ in rows]) * len(rows) / len(sets)
     centre, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
-    model = LogisticRegression(C=_REGULARISATION, max_iter=2000).fit((rows - centre) / scale, wanted, alike)
+    model = LogisticRegression(C=strength, max_iter=2000).fit((rows - centre) / scale, wanted, alike)
     coefficients: NDArray[np.float64] = model.coef_[0] / scale
     bias = float(model.intercept_[0] - coefficients @ centre)
     return {"bias": round(bias, 3), **{name: round(float(c), 3) for name, c in zip(names, coefficients, strict=True)}}

@@ -347,6 +347,26 @@ def evaluate(
     )
 
 
+@app.command()
+def calibrate(
+    questions: Annotated[Path, typer.Argument(help="JSONL or CSV file.", show_default=False)],
+    split: Annotated[str, typer.Option(help="dev, test or all.")] = "dev",
+    home: Home = None,
+) -> None:
+    """Fit how sure an answer must be to your own gold questions, those that the documents do not answer among them.
+
+    It writes calibration.json into the index folder, which answers use from then on, and tells how well the
+    probability knew what the documents answer, before and after, on questions that it was not fitted to.
+    [bold]RAG_MAX_WRONG=0.1[/] then has it answer only where at most a tenth of the answers is wrong.
+    """
+    import eval as evaluation
+
+    if split not in ("dev", "test", "all"):
+        raise typer.BadParameter("dev, test or all", param_hint="--split")
+    _settings(home)
+    evaluation.calibrate_home(questions, split=split, home=home)  # type: ignore[arg-type]  # checked above
+
+
 @gold.command()
 def suggest(
     output: Annotated[Path, typer.Option("--out", help="JSONL file to write.")] = Path("suggested.jsonl"),

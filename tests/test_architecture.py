@@ -36,6 +36,7 @@ ROWS = (
 # the sentences that it cuts, time its parts, measure one alone, lend one to other libraries or break them: they may
 # look inside.
 INSIDERS = {
+    "eval.calibrate",
     "eval.chunking",
     "eval.curve",
     "eval.endure",

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_group
 
 import rag
@@ -65,9 +66,12 @@ def test_every_command_is_in_the_readme(command: str) -> None:
 )
 def test_every_command_line_shown_is_understood(arguments: list[str]) -> None:
     """Its command, arguments and options exist."""
-    context = GROUP.make_context("rag", list(arguments))
+    group, context = GROUP, GROUP.make_context("rag", list(arguments))
 
-    name, command, rest = GROUP.resolve_command(context, arguments)
+    name, command, rest = group.resolve_command(context, arguments)
+    while isinstance(command, TyperGroup):
+        group, context = command, command.make_context(name, list(rest), parent=context)
+        name, command, rest = group.resolve_command(context, rest)
 
     assert command is not None
     assert command.make_context(name, rest, parent=context).params

@@ -155,7 +155,7 @@ def places(bot: Bot) -> tuple[list[str], list[str]]:
     """The folders and documents that can be asked alone, and the types of documents that there are."""
     documents = bot.documents()
     folders, types = set[str](), set[str]()
-    for document_id in documents:  # of 100,000 in 0.1 s; with pathlib in 1.5 s
+    for document_id in documents:  # of 100,000 in 0.1 s; with pathlib in 2.5 s
         folder, _, name = document_id.rpartition("/")
         while folder and folder not in folders:
             folders.add(folder)

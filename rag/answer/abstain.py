@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from rag.schema import Weighed
 
@@ -12,9 +13,12 @@ _TOP = 3  # sentences: an answer may stand in any of the first few
 
 
 @cache
-def weights() -> Mapping[str, Mapping[str, float]]:
-    """The fitted coefficients, "sentence" and "answerable"; how they were fitted stands in the file itself."""
-    found: Mapping[str, Mapping[str, float]] = json.loads(files("rag.answer").joinpath("weights.json").read_text())
+def weights() -> Mapping[str, Any]:
+    """The coefficients, "sentence" and "answerable", and what each threshold led to, "operating".
+
+    How they came about stands in the file itself.
+    """
+    found: Mapping[str, Any] = json.loads(files("rag.answer").joinpath("weights.json").read_text())
     return found
 
 

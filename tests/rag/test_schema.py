@@ -72,6 +72,8 @@ def test_an_answer_as_json_has_flat_spans() -> None:
         "text": "It is so.",
         "abstained": False,
         "confidence": 0.1235,
+        "withheld": 0,
+        "remark": "",
         "claims": [
             {
                 "text": "It is so.",

@@ -552,6 +552,7 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         page.get_by_role("tab", name="Chat").click()
         ask(page, "How many people died of a drug overdose?").locator(cited).first.click()
         assert is_in_view(page.locator("#reader .box.current").first)
+        page.keyboard.press("Escape")
         page.get_by_role("tab", name="Documents").click()
         row.get_by_role("checkbox").check()
         page.get_by_role("button", name="Remove", exact=True).click()
@@ -559,7 +560,6 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         expect(row).to_have_count(0)
         finished(library)
         page.get_by_role("tab", name="Chat").click()
-        page.keyboard.press("Escape")
         again = ask(page, "How many people died of a drug overdose, then?")
 
         expect(again.locator(cited)).to_have_count(0)

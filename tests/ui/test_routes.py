@@ -21,7 +21,15 @@ from tests.fakes import HashEmbedding
 from tests.ui.test_document import Seen
 from ui.routes import PICTURES_AT_ONCE, routes
 
-NAMES = ["a.md", "50%.md", "a #1?.md", "Brief an Jürgen/äöü 手紙.md", 'it\'s "quoted".md', "a+b&c;d=e.md", "two\nlines.md"]
+NAMES = [
+    "a.md",
+    "50%.md",
+    "a #1?.md",
+    "Brief an Jürgen/äöü 手紙.md",
+    'it\'s "quoted".md',
+    "a+b&c;d=e.md",
+    "two\nlines.md",
+]
 TEXT = "# Rules\n\nThe bell tower opens at nine."
 SIZE = (595.0, 842.0)
 

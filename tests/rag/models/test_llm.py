@@ -1,15 +1,12 @@
 """Language models on servers: the three protocols spoken with small servers on loopback, and every way they fail."""
 
-import json
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -17,91 +14,22 @@ from pydantic import SecretStr
 from rag import Passage, Settings, Span
 from rag.answer import generate
 from rag.errors import ConfigError, ModelError
-from rag.models.llm import language_model, replies
-
-Respond = Callable[[BaseHTTPRequestHandler], None]
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How one kind of server writes a reply that grows."""
-
-    kind: Literal["openai-like", "ollama", "anthropic"]
-    path: str  # what RAG_LLM_URL has after host and port
-    begin: bytes
-    piece: Callable[[str], bytes]
-    end: bytes
-    failure: bytes
-
-    def __str__(self) -> str:
-        return self.kind
-
-
-@dataclass
-class Server:
-    """A model server while it runs, with what it was asked: path, headers in lower case, and body."""
-
-    port: int
-    asked: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
-    closing: threading.Event = field(default_factory=threading.Event)
-
-
-def _event(content: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(content)}\n\n".encode()
-
-
-def _openai(text: str, finish_reason: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
-    return _event({"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]})
-
-
-def _ollama(text: str, done: bool = False) -> bytes:
-    message = {"role": "assistant", "content": text}
-    return json.dumps({"model": "m", "created_at": "2023-06-18", "message": message, "done": done}).encode() + b"\n"
-
-
-def _anthropic(kind: str, **content: object) -> bytes:
-    return f"event: {kind}\n".encode() + _event({"type": kind, **content})
-
-
-_MESSAGE: dict[str, object] = {
-    "id": "1",
-    "type": "message",
-    "role": "assistant",
-    "model": "m",
-    "content": [],
-    "stop_reason": None,
-}
-_FAILURE = {"type": "server_error", "message": "out of memory"}
-DIALECTS = (
-    Dialect(
-        "openai-like",
-        "/v1",
-        begin=_openai(""),
-        piece=_openai,
-        end=_openai("", "stop") + b"data: [DONE]\n\n",
-        failure=_event({"error": _FAILURE}),
-    ),
-    Dialect(
-        "ollama",
-        "",
-        begin=b"",
-        piece=_ollama,
-        end=_ollama("", done=True),
-        failure=json.dumps({"error": "out of memory"}).encode() + b"\n",
-    ),
-    Dialect(
-        "anthropic",
-        "",
-        begin=_anthropic("message_start", message={**_MESSAGE, "usage": {"input_tokens": 9, "output_tokens": 1}})
-        + _anthropic("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-        piece=lambda text: _anthropic("content_block_delta", index=0, delta={"type": "text_delta", "text": text}),
-        end=_anthropic("content_block_stop", index=0)
-        + _anthropic("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 3})
-        + _anthropic("message_stop"),
-        failure=_anthropic("error", error=_FAILURE),
-    ),
+from rag.models import llm as llm_module
+from rag.models.llm import estimated, language_model, replies
+from rag.schema import Exchange
+from tests.model_servers import (
+    DIALECTS,
+    Dialect,
+    Respond,
+    broken_off,
+    endless,
+    one_by_one,
+    refused,
+    serving,
+    settings,
+    stream,
 )
+
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 
 
@@ -111,74 +39,16 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-@contextmanager
-def serving(respond: Respond) -> Iterator[Server]:
-    """A server that answers each request in one way, for as long as the block lasts."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            server.asked.append((self.path, headers, json.loads(body)))
-            respond(self)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing on stderr."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
-        server = Server(listener.server_address[1])
-        thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.closing.set()
-            listener.shutdown()
-            thread.join()
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries come soon after one another."""
+    monkeypatch.setattr(llm_module, "_WAITS", (0.01, 0.02))
 
 
-def stream(*parts: bytes) -> Respond:
-    """A reply of these parts, ended by closing the connection."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(b"".join(parts))
-
-    return respond
-
-
-def broken_off(*parts: bytes) -> Respond:
-    """A chunked reply of these parts whose connection closes before the last chunk was said to be the last."""
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.protocol_version = "HTTP/1.1"
-        handler.send_response(200)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        handler.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts if part))
-        handler.close_connection = True
-
-    return respond
-
-
-def settings(dialect: Dialect, server: Server | int, *, timeout: float = 30) -> Settings:
-    """Settings that name a server, or the port where none is."""
-    port = server if isinstance(server, int) else server.port
-    return Settings(
-        llm=dialect.kind,
-        llm_url=f"http://127.0.0.1:{port}{dialect.path}",
-        llm_model="m",
-        llm_key=SecretStr("s3cret"),
-        llm_reply=50,
-        llm_context=2048,
-        llm_timeout=timeout,
-    )
-
-
-def texts(settings: Settings) -> Iterator[str]:
+def texts(settings: Settings, heard: list[Exchange] | None = None) -> Iterator[str]:
     """The reply to a question as it grows."""
-    return replies(language_model(settings), "Be brief.", "Who met?")
+    model, timeout = language_model(settings), settings.llm_timeout
+    return replies(model, "Be brief.", "Who met?", reply=settings.llm_reply, timeout=timeout, heard=heard)
 
 
 @every_dialect
@@ -301,14 +171,103 @@ def test_address_that_is_none(dialect: Dialect, url: str) -> None:
 def test_server_that_answers_with_an_error(dialect: Dialect) -> None:
     """Its status and its own words are shown, and it is not asked again."""
 
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(500)
-        handler.end_headers()
-        handler.wfile.write(json.dumps({"error": _FAILURE}).encode())
-
-    with serving(respond) as server, pytest.raises(ModelError, match=r"answered HTTP 500: .*out of memory"):
+    with serving(refused(500)) as server, pytest.raises(ModelError, match=r"answered HTTP 500: .*out of memory"):
         list(texts(settings(dialect, server)))
     assert len(server.asked) == 1
+
+
+@every_dialect
+@pytest.mark.parametrize("status", [429, 503])
+def test_server_that_turns_a_request_away_is_asked_again(dialect: Dialect, status: int) -> None:
+    """Too many requests, or a model that is still loading: the third try is answered."""
+    fine = stream(dialect.begin, dialect.piece("Xi."), dialect.end)
+
+    with serving(one_by_one(refused(status), refused(status), fine)) as server:
+        said = list(texts(settings(dialect, server)))
+
+    assert said == ["Xi."]
+    assert len(server.asked) == 3
+
+
+@every_dialect
+def test_server_that_turns_every_request_away(dialect: Dialect) -> None:
+    """After three tries its own words are shown."""
+    with serving(refused(503)) as server, pytest.raises(ModelError, match=r"answered HTTP 503: .*out of memory"):
+        list(texts(settings(dialect, server)))
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("dialect", [DIALECTS[0], DIALECTS[2]], ids=str)
+def test_server_that_wants_a_long_pause_is_not_waited_for(dialect: Dialect) -> None:
+    """A person waits for the answer: what would take a minute is told at once."""
+    with serving(refused(429, Retry_After="60")) as server, pytest.raises(ModelError, match="answered HTTP 429"):
+        list(texts(settings(dialect, server)))
+    assert len(server.asked) == 1
+
+
+@every_dialect
+def test_after_the_first_word_nothing_is_asked_again(dialect: Dialect) -> None:
+    """What broke off is not begun anew: the reader has read it, and the server has had its try."""
+    with serving(stream(dialect.begin, dialect.piece("Xi "))) as server, pytest.raises(ModelError, match="broke off"):
+        list(texts(settings(dialect, server)))
+    assert len(server.asked) == 1
+
+
+@every_dialect
+def test_server_that_does_not_come_to_an_end(dialect: Dialect) -> None:
+    """One that does not heed the length it was given is left when it has written far more."""
+    with (
+        serving(endless(dialect.begin, dialect.piece("word " * 20))) as server,
+        pytest.raises(ModelError, match="did not come to an end"),
+    ):
+        list(texts(settings(dialect, server)))
+
+
+@every_dialect
+def test_server_that_sends_pieces_without_words(dialect: Dialect) -> None:
+    """Ten times the wait for the next words is the longest that a reply may take."""
+    with (
+        serving(endless(dialect.begin, dialect.piece(""))) as server,
+        pytest.raises(ModelError, match="did not come to an end"),
+    ):
+        list(texts(settings(dialect, server, timeout=0.5)))
+
+
+@every_dialect
+def test_server_that_only_keeps_the_connection_open(dialect: Dialect) -> None:
+    """Comments and line ends, by which a busy server shows that it lives, are no words: the wait has its end."""
+    nothing = b"\n" if dialect.kind == "ollama" else b": busy\n\n"
+
+    with (
+        serving(endless(dialect.begin, nothing)) as server,
+        pytest.raises(ModelError, match=r"nothing for too long|not its protocol's"),
+    ):
+        list(texts(settings(dialect, server, timeout=0.5)))
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    "page", [b"<!DOCTYPE html><html><body>Sign in</body></html>", b'{"choices": [{"message": {"content": "Xi."}}]}']
+)
+def test_server_that_speaks_something_else(dialect: Dialect, page: bytes) -> None:
+    """A page to sign in at, or a reply in another protocol, is told as that."""
+    with serving(stream(page)) as server, pytest.raises(ModelError, match="a format that is not its protocol's"):
+        list(texts(settings(dialect, server)))
+
+
+@every_dialect
+def test_what_was_asked_and_said_is_kept(dialect: Dialect) -> None:
+    """Both messages, the reply as far as it came, and the failure in the words that the reader gets."""
+    whole: list[Exchange] = []
+    half: list[Exchange] = []
+
+    with serving(stream(dialect.begin, dialect.piece("Xi "), dialect.piece("met."), dialect.end)) as server:
+        list(texts(settings(dialect, server), whole))
+    with serving(stream(dialect.begin, dialect.piece("Xi "))) as server, pytest.raises(ModelError) as failure:
+        list(texts(settings(dialect, server), half))
+
+    assert whole == [Exchange("Be brief.", "Who met?", "Xi met.")]
+    assert half == [Exchange("Be brief.", "Who met?", "Xi ", str(failure.value))]
 
 
 @every_dialect
@@ -348,7 +307,7 @@ def test_server_that_falls_silent(dialect: Dialect, words: int) -> None:
 
 
 @every_dialect
-@pytest.mark.parametrize("words", [(), ("", " \n")], ids=["no words", "white space"])
+@pytest.mark.parametrize("words", [(), ("", " \n"), ("...",)], ids=["no words", "white space", "stops"])
 def test_server_that_says_nothing(dialect: Dialect, words: tuple[str, ...]) -> None:
     """An empty reply is an error of the model, not an answer."""
     passages = [Passage(Span("visit.md", 0, 15), "Xi met Blinken.", "The visit", 1.0, None)]
@@ -392,3 +351,11 @@ def test_missing_package_is_named(dialect: Dialect, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ModelError, match=r"needs the package llama_index\.llms\..* Install it: pip install"):
         language_model(settings(dialect, 1))
+
+
+def test_tokens_are_rather_overestimated() -> None:
+    """English has 4 to 5 letters to a token, a table one sign; at most three letters are counted as one."""
+    assert estimated("Blinken met Xi in Beijing") == 9
+    assert estimated("2023-06-18") == 11
+    assert estimated("秦刚") == 5
+    assert estimated("") == 1
