@@ -189,6 +189,31 @@ def chunking(
     eval.print_chunking(folder, split, Console())
 
 
+@app.command()
+def attacks() -> None:
+    """Ask beside poisoned documents and print how many attacks succeed; exit status 1 where one does."""
+    from eval.attacks import run as ask_all
+
+    ask_all(Console())
+
+
+@app.command()
+def claims(
+    path: Annotated[Path | None, typer.Argument(help="JSON-lines file of pairs; the corpus's own by default.")] = None,
+    split: Annotated[eval.SplitChoice, typer.Option(help="dev is for choosing settings, test for reporting.")] = "all",
+    make: Annotated[bool, typer.Option("--make", help="Make the file anew from the index first.")] = False,
+    home: Home = None,
+) -> None:
+    """Put true and false claims to passages; print what the verifier finds and what it mistakes, kind by kind."""
+    from eval import claims as pairs
+
+    path = path or pairs.CLAIMS
+    if make:
+        pairs.make_from(home, path)
+    for line in pairs.lines(*pairs.measure_file(path, split)):
+        typer.echo(line)
+
+
 def main(arguments: list[str]) -> None:
     """Run the command, `run` when none is named; exit status 1 and the reason on stderr when it cannot."""
     named = bool({"--help", *typer.main.get_group(app).commands}.intersection(arguments[:1]))

@@ -19,7 +19,7 @@ import rag
 from eval import calibration, metrics, resample
 from eval.calibration import Decisions, Floats
 from eval.dataset import DatasetError, Question
-from eval.fit import logistic
+from eval.fit import answerable, logistic
 from eval.run import Progress, converse
 from rag.answer.abstain import log_odds, weights
 from rag.answer.calibration import FILE, Calibration, Point, as_json, fingerprint, shipped
@@ -30,8 +30,6 @@ _FEWEST = 10  # answerable and unanswerable questions each: two in every fold
 _FOLDS = 5
 _ROUNDS = 4  # of folds drawn anew, so that one draw does not decide
 _MOST_POINTS = 40  # thresholds told: one for each fortieth of the questions
-_FIRM = 0.1  # scikit-learn's C for several signs: ten times the usual pull towards nought
-_SIGNS = ("best", "most reader", "most likeness", "passage", "around", "names", "kind", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +74,11 @@ def ask(bot: rag.Chatbot, questions: Sequence[Question], *, progress: Progress) 
 
 def calibrate(asked: Sequence[Asked]) -> Outcome:
     """The best of the ways to make a probability for these questions; DatasetError where they are too few."""
-    answerable = sum(one.answerable for one in asked)
-    if min(answerable, len(asked) - answerable) < _FEWEST:
+    known = sum(one.answerable for one in asked)
+    if min(known, len(asked) - known) < _FEWEST:
         raise DatasetError(
             f"At least {_FEWEST} questions that the documents answer and {_FEWEST} that they do not are needed;"
-            f" there are {answerable} and {len(asked) - answerable}."
+            f" there are {known} and {len(asked) - known}."
         )
     before = decisions(asked, _probabilities(shipped(), asked))
     tried = {name: decisions(asked, _held_out(fit, asked)) for name, fit in WAYS.items()}
@@ -199,10 +197,8 @@ def stepwise(asked: Sequence[Asked]) -> Calibration:
 
 
 def refitted(asked: Sequence[Asked]) -> Calibration:
-    """A few of the signs weighed anew, towards nought where the questions do not say otherwise."""
-    known = _known(asked)
-    rows = [({name: one.facts[name] for name in _SIGNS}, one.answerable) for one in known]
-    return Calibration(dict.fromkeys(known[0].facts, 0.0) | logistic([rows], strength=_FIRM))
+    """A few of the facts weighed anew, as `fit.answerable` does."""
+    return Calibration(answerable([[(one.facts, one.answerable) for one in _known(asked)]]))
 
 
 WAYS: Mapping[str, Fit] = {"rescaled": rescaled, "stepwise": stepwise, "refitted": refitted}
@@ -228,10 +224,10 @@ def _held_out(fit: Fit, asked: Sequence[Asked]) -> Floats:
     from sklearn.model_selection import StratifiedKFold
 
     found = np.zeros((_ROUNDS, len(asked)))
-    answerable = [one.answerable for one in asked]
+    labels = [one.answerable for one in asked]
     for number in range(_ROUNDS):
         folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=number)
-        for inside, outside in folds.split(answerable, answerable):
+        for inside, outside in folds.split(labels, labels):
             fitted = fit([asked[at] for at in inside])
             found[number, outside] = _probabilities(fitted, [asked[at] for at in outside])
     means: Floats = found.mean(axis=0)

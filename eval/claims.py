@@ -15,6 +15,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
@@ -25,7 +26,7 @@ import rag
 from eval import dataset, falsify
 from eval.falsify import Rule
 from rag.answer.verify import verify
-from rag.models.embed import Encode
+from rag.models.embed import Encode, OnnxEncoder
 from rag.schema import Draft
 from rag.sentences import spans
 
@@ -47,7 +48,7 @@ _PASSAGE = (2, 6)  # sentences
 class Pair:
     """A claim and a passage that supports it or does not; `split` halves the passages: test is only ever reported."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: str
     kind: Kind
@@ -139,6 +140,17 @@ def make(documents: Sequence[rag.SourceDocument]) -> list[Pair]:
     return [_numbered(pair, number) for number, pair in enumerate(pairs, 1)]
 
 
+def make_from(home: Path | None, path: Path) -> None:
+    """Write the pairs that the documents of an index give."""
+    with closing(rag.Chatbot.open(rag.Settings(home=home) if home else rag.Settings())) as bot:
+        write(make([bot.document(document_id) for document_id in bot.documents()]), path)
+
+
+def measure_file(path: Path, split: str) -> tuple[dict[str, Tally], float]:
+    """As `measure`, of the pairs of a split, with the packaged model."""
+    return measure((pair for pair in read(path) if split in ("all", pair.split)), OnnxEncoder())
+
+
 def write(pairs: Iterable[Pair], path: Path = CLAIMS) -> None:
     """Make the file hold the pairs, one a line."""
     dataset.write(map(asdict, pairs), path)
@@ -183,8 +195,7 @@ def _elsewhere(base: _Base, said: str, bases: Sequence[_Base], chance: random.Ra
     others = [
         other
         for other in bases
-        if other.document.document_id != base.document.document_id
-        and any(name in other.passage for name in names)
+        if other.document.document_id != base.document.document_id and any(name in other.passage for name in names)
     ]
     return chance.choice(others) if others else None
 

@@ -69,11 +69,11 @@ def main(
         chosen, moved = dataset.settle(chosen, bot.document)
         for line in moved:
             console.print(f"Found at another place than the file says: {line}", markup=False, soft_wrap=True)
-        journal = Journal(place.with_name(f"{place.name}.unfinished"), name_of(chosen, settings))
+        journal = Journal(place.with_name(f"{place.name}.unfinished"), name_of(chosen, bot.settings))
         if journal.records:
             console.print(f"Going on after {len(journal.records)} of {len(chosen)} questions.")
         with _bar() as advance:
-            asked = run(bot, chosen, settings=settings, done=journal.records, keep=journal.keep, progress=advance)
+            asked = run(bot, chosen, settings=bot.settings, done=journal.records, keep=journal.keep, progress=advance)
     results = asked.to_dict()
     compared = difference.compare(baseline, results) if baseline else None
     written = [save(results, None)] if out is None else []

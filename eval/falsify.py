@@ -16,7 +16,9 @@ MONTHS = "January February March April May June July August September October No
 _COUNTS = "two three four five six seven eight nine ten eleven twelve".split()
 _MONTH = "|".join(MONTHS)
 _DAY_MONTH = re.compile(rf"(?<!\d to )(?<!\d and )(?<!-)\b(\d{{1,2}}) ({_MONTH})(?: (\d{{4}}))?\b")
-_IN_A_DATE = re.compile(rf"\b\d{{1,2}}(?:(?: to | and |-)\d{{1,2}})? (?:{_MONTH})(?: and \d{{1,2}} (?:{_MONTH}))?|\b(?:19|20)\d\d\b")
+_IN_A_DATE = re.compile(
+    rf"\b\d{{1,2}}(?:(?: to | and |-)\d{{1,2}})? (?:{_MONTH})(?: and \d{{1,2}} (?:{_MONTH}))?|\b(?:19|20)\d\d\b"
+)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _FIGURE = re.compile(r"(?<![\w.,$-])\$?(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)(?![\w,-]|\.\d)")
 _COUNT = re.compile(rf"\b({'|'.join(_COUNTS)})\b(?! (?:sides|countries|governments))")
@@ -96,8 +98,7 @@ _LONGEST = 320  # characters of two sentences in one
 _LEADING = re.compile(r"^((?:In|On|At|By|After|Before|During|Since) [^,]{3,50}), ((?!and\b|but\b)[^;:]+)\.$")
 _NOT_NAMES = frozenset(
     "The A An In On At By He She It They His Her Its Their This That These Those Both But And For As After Before When"
-    " While Since There Two Three Four Five Six Many Some Most Several No Neither Each One Its During From To With"
-    .split()
+    " While Since There Two Three Four Five Six Many Some Most Several No Neither Each One Its During From To With".split()
 )
 
 
@@ -227,7 +228,7 @@ def _count_in_digits(sentence: str, chance: Random) -> str | None:
 
 
 def _lead_last(sentence: str, chance: Random) -> str | None:
-    """"In April, he left." as "He left in April."."""
+    """ "In April, he left." as "He left in April."."""
     found = _LEADING.match(sentence)
     if not found:
         return None

@@ -33,7 +33,7 @@ class Journal:
 
 def name_of(questions: Sequence[Question], settings: rag.Settings) -> str:
     """Names a run: the same questions, settings, packages and index, told by its catalog's size and time of change."""
-    files = [settings.home / name for name in ("catalog.db", "catalog.db-wal")]
+    files = [settings.home / name for name in ("catalog.db", "catalog.db-wal", "calibration.json")]
     index = [(found.st_size, found.st_mtime_ns) for found in (file.stat() for file in files if file.exists())]
     about = [settings.model_dump_json(exclude={"llm_key"}), settings.fingerprint, packages(), index]
     return hashlib.sha256(json.dumps([*about, *map(asdict, questions)]).encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """The web application: questions as JSON under /api, and the page mounted on it by `rag serve`.
 
 Whatever goes wrong is answered with {"error": one line}: 422 for a request that is not understood, 404 for a document
-that is not there, 503 where the index or the language model fails.
+that is not there, 503 where the index or one of its models fails. Where a language model fails, the answer is made of
+quotations and its `remark` says why.
 """
 
 from typing import Annotated, Self

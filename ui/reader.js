@@ -20,6 +20,7 @@ const enter = (room) => document.getElementById(`${room}-button`)?.click();
 function close() {
   if (!aside.dataset.shows) return;
   delete aside.dataset.shows;
+  view.replaceChildren(); // pictures that are still to come are not waited for, and nothing stays of what may be removed
   if (origin?.isConnected && roomOf(origin) !== roomOf(aside)) enter(roomOf(origin));
   const again = origin?.isConnected ? origin : document.querySelector(`.citation[data-cite="${shown.key}"]`);
   again?.focus();

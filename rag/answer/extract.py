@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from rag import question as asked
 from rag import sentences
 from rag.answer.abstain import log_odds
+from rag.answer.orders import statements
 from rag.index.lexical import terms
 from rag.models.embed import Encode
 from rag.models.reader import Reading
@@ -102,9 +103,9 @@ def coverage(wanted: Mapping[str, float], text: str) -> float:
 
 
 def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
-    """The passage's sentences that could be an answer: no headings, labels or questions."""
+    """The passage's sentences that could be an answer: no headings, labels, questions, or orders to whoever answers."""
     found, before = [], ""
-    for start, end in sentences.spans(passage.text):
+    for start, end in statements(passage.text, sentences.spans(passage.text)):
         text = passage.text[start:end]
         label = sentences.is_heading(text) or text == passage.title or len(text.split()) < _FEWEST_WORDS
         if not (label or text.endswith("?")):

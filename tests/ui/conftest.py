@@ -195,7 +195,10 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     window = context.new_page()
     window.on("request", lambda request: complaints.extend(outside(request.url)))
-    window.on("console", lambda line: complaints.extend([line.text] if line.type == "error" else []))
+    window.on(
+        "console",
+        lambda line: complaints.extend([f"{line.text} {line.location['url']}"] if line.type == "error" else []),
+    )
     window.on("pageerror", lambda error: complaints.append(str(error)))
     window.on("dialog", lambda dialog: complaints.append(dialog.message))
     yield window

@@ -1,5 +1,6 @@
 """The page as a person meets it, in Debian's chromium: ask, read, check a citation, go on."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -542,6 +543,7 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
     library = rag.Library(settings, command=COMMAND)
     cited = '.citation[data-document="uploads/fentanyl-precursors.pdf"]'
     with closing(library), closing(bot), serving(bot, library) as address:
+        page.route(re.compile("/sheet/[2-9]/"), lambda route: route.fulfill(body=""))  # one picture is waited for below
         page.goto(address)
         page.get_by_role("tab", name="Documents").click()
         page.locator("#documents-drop input").set_input_files(CORPUS / "fentanyl-precursors.pdf")
@@ -552,6 +554,7 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         page.get_by_role("tab", name="Chat").click()
         ask(page, "How many people died of a drug overdose?").locator(cited).first.click()
         assert is_in_view(page.locator("#reader .box.current").first)
+        page.wait_for_function("document.querySelector('#reader img').naturalWidth > 0")
         page.keyboard.press("Escape")
         page.get_by_role("tab", name="Documents").click()
         row.get_by_role("checkbox").check()

@@ -136,6 +136,19 @@ def test_declining_is_recognised(reply: str) -> None:
     assert generate.drafts(reply, PASSAGES) == ((), 0)
 
 
+def test_sentence_written_again_is_one_sentence() -> None:
+    """A small model repeats itself until it is cut off; the markers of every time count."""
+    assert bound("Xi spoke [1]. Li left [2]. Xi spoke [3]. Li left [2].") == [
+        ("Xi spoke.", ["1.md", "3.md"]),
+        ("Li left.", ["2.md"]),
+    ]
+
+
+def test_question_is_no_sentence_of_an_answer() -> None:
+    """A question has many words of the passage that answers it, and says nothing."""
+    assert bound("Who met Blinken? [1]\nXi met Blinken. [2]") == [("Xi met Blinken.", ["1.md", "2.md"])]
+
+
 def test_declining_is_never_shown() -> None:
     """No part of the agreed words reaches the reader, however far the model has got."""
     whole = generate.DECLINED
@@ -219,6 +232,17 @@ def test_one_long_passage_is_cut_to_the_window() -> None:
 
     assert "Blinken met Xi." in prompt
     assert len(prompt) < 3500
+
+
+def test_window_is_filled_as_far_as_tokens_are_known() -> None:
+    """A tokenizer that makes less of a passage than the estimate lets more passages in."""
+    found = [passage(number, "Blinken met Xi in Beijing. " * 20, score=1 / number) for number in range(1, 9)]
+
+    guessed = generate.prompt("Who?", found, room=1200)
+    counted = generate.prompt("Who?", found, room=1200, count=lambda text: len(text.split()))
+
+    assert len(re.findall("<passage", guessed)) == 4
+    assert len(re.findall("<passage", counted)) == 8
 
 
 @given(question=st.text(max_size=2000), text=st.text(min_size=1, max_size=3000), room=st.integers(700, 3000))

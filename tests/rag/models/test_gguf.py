@@ -18,11 +18,12 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 
 import rag
-from rag import Answer, Chatbot, Claim, Settings
+from rag import Answer, Chatbot, Claim, Passage, Settings, Span, prompts
+from rag.answer import generate
 from rag.errors import ModelError
 from rag.index.store import Store
 from rag.models.gguf import GgufLLM
-from rag.models.llm import language_model, replies
+from rag.models.llm import counter, language_model, replies
 from tests.fakes import LightEmbedding
 
 pytestmark = pytest.mark.slow  # loads a language model
@@ -84,7 +85,9 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of an index over one short document, for short replies to whatever is asked."""
     folder = tmp_path_factory.mktemp("visits")
     (folder / "visits.md").write_text(VISITS, encoding="utf-8")
-    settings = Settings(home=folder / "home", llm_reply=60, llm_context=2048, llm_timeout=300, answer_threshold=0)
+    settings = Settings(
+        home=folder / "home", llm_reply=60, llm_context=2048, llm_timeout=300, answer_threshold=0, strictness="show"
+    )
     rag.ingest(folder / "visits.md", settings, embedder=LightEmbedding(model_name="light"))
     return settings
 
@@ -155,8 +158,8 @@ def test_nothing_is_called_supported_that_the_cited_words_lack(streams: list[lis
     assert [claim.text for claim in claims if claim.verdict == "supported" and lacking(claim)] == []
 
 
-def test_server_that_is_killed_leaves_no_answer(visits: Settings, weights: str) -> None:
-    """A process that dies while it writes is a model error, and so is asking it again."""
+def test_quotations_stand_in_for_a_server_that_is_killed(visits: Settings, weights: str) -> None:
+    """A process that dies while it writes leaves nothing of its reply; nor is there one when it is asked again."""
     with serving(weights) as (url, process):
         bot = Chatbot.open(served(visits, url))
         growing = bot.stream(QUESTIONS[0])
@@ -164,12 +167,14 @@ def test_server_that_is_killed_leaves_no_answer(visits: Settings, weights: str) 
         process.kill()
         process.wait()
 
-        with pytest.raises(ModelError, match="broke off in the middle"):
-            list(growing)
-        with pytest.raises(ModelError, match="cannot be reached"):
-            bot.ask(QUESTIONS[0])
+        *_, dying = growing
+        dead = bot.ask(QUESTIONS[0])
     bot.close()
     assert first.claims == ()
+    assert "broke off in the middle" in dying.remark
+    assert "cannot be reached" in dead.remark
+    assert [claim.verdict for claim in dying.claims] == ["supported"] * len(dying.claims) != []
+    assert dying.claims == dead.claims
 
 
 @pytest.mark.parametrize(
@@ -185,6 +190,28 @@ def test_server_that_is_killed_leaves_no_answer(visits: Settings, weights: str) 
 def test_same_prompt_gives_the_same_reply(model: GgufLLM, hello: str, ask: Callable[[GgufLLM], str]) -> None:
     """Whichever way llama-index asks, and how often: no chance is in the reply."""
     assert ask(model) == hello != ""
+
+
+def test_tokens_are_counted_by_the_model_itself(model: GgufLLM) -> None:
+    """SmolLM2 has one token for a usual word and one for each digit; halves of characters are counted too."""
+    count = counter(model)
+
+    assert count("Xi met Blinken on 18 June 2023.") == 17
+    assert count("7" * 50) == 50
+    assert count("\ud83d") > 0
+
+
+@pytest.mark.parametrize("text", ["2023-06-18 690.6; ", "Xi met Blinken in Beijing. ", "中国外交部长", "😀🎉|{}"])
+def test_prompt_is_cut_to_what_the_model_holds(model: GgufLLM, text: str) -> None:
+    """Whatever the passages are made of, most of the window is used, and the model takes the prompt."""
+    words = text * (3000 // len(text))
+    passages = [Passage(Span(f"{at}.md", 0, len(words)), words, "Title", 1.0 / at, None) for at in (1, 2, 3)]
+
+    prompt = generate.prompt("Who met?", passages, room=468, count=counter(model))
+
+    used = model.count(prompts.ANSWER_SYSTEM) + model.count(prompt)
+    assert 400 < used <= 468
+    assert list(replies(model, prompts.ANSWER_SYSTEM, prompt, reply=12))
 
 
 def test_prompt_over_the_context_is_a_model_error(model: GgufLLM) -> None:
@@ -208,11 +235,13 @@ def test_model_stops_writing_when_nobody_reads(weights: str) -> None:
 
     growing = replies(model, "You write novels.", "Write a long story about a lighthouse.")
     next(growing)
-    (writer,) = set(threading.enumerate()) - before
+    working = set(threading.enumerate()) - before
     growing.close()  # type: ignore[attr-defined]  # an iterator to its callers, a generator here
-    writer.join(10)
+    for thread in working:
+        thread.join(10)
 
-    assert not writer.is_alive()
+    assert working
+    assert not any(thread.is_alive() for thread in working)
 
 
 def test_nobody_else_can_use_the_model(model: GgufLLM) -> None:
