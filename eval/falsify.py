@@ -33,12 +33,34 @@ _TURNED = re.compile(rf"\b({_NAME}) ({'|'.join(_ACTS_ON)}) ({_NAME})\b")
 _AUXILIARY = re.compile(r"\b(was|were|is|are|had|has|have|will|would|could|can|should|may|might|must)\b(?! not\b)")
 _DENIES = re.compile(r"\b(?:not|no|never|neither|nor|none|without|nobody|nothing|cannot)\b|n't\b", re.IGNORECASE)
 _PAST = {
-    **{"met": "meet", "told": "tell", "went": "go", "began": "begin", "took": "take", "gave": "give"},
-    **{"came": "come", "saw": "see", "rose": "rise", "fell": "fall", "spoke": "speak"},
-    **{"agreed": "agree", "asked": "ask", "received": "receive", "arrived": "arrive"},
-    **{"visited": "visit", "announced": "announce", "supported": "support", "opposed": "oppose", "signed": "sign"},
-    **{"discussed": "discuss", "raised": "raise", "landed": "land", "left": "leave"},
-    **{"voted": "vote", "became": "become", "won": "win", "lost": "lose"},
+    "met": "meet",
+    "told": "tell",
+    "went": "go",
+    "began": "begin",
+    "took": "take",
+    "gave": "give",
+    "came": "come",
+    "saw": "see",
+    "rose": "rise",
+    "fell": "fall",
+    "spoke": "speak",
+    "agreed": "agree",
+    "asked": "ask",
+    "received": "receive",
+    "arrived": "arrive",
+    "visited": "visit",
+    "announced": "announce",
+    "supported": "support",
+    "opposed": "oppose",
+    "signed": "sign",
+    "discussed": "discuss",
+    "raised": "raise",
+    "landed": "land",
+    "left": "leave",
+    "voted": "vote",
+    "became": "become",
+    "won": "win",
+    "lost": "lose",
 }
 _PAST_VERB = re.compile(rf"\b({'|'.join(_PAST)})\b")
 _AFFIRMED = (
@@ -98,7 +120,7 @@ _LONGEST = 320  # characters of two sentences in one
 _LEADING = re.compile(r"^((?:In|On|At|By|After|Before|During|Since) [^,]{3,50}), ((?!and\b|but\b)[^;:]+)\.$")
 _NOT_NAMES = frozenset(
     "The A An In On At By He She It They His Her Its Their This That These Those Both But And For As After Before When"
-    " While Since There Two Three Four Five Six Many Some Most Several No Neither Each One Its During From To With".split()
+    " While Since There Two Three Four Five Six Many Some Most Several No Neither Each One During From To With".split()
 )
 
 
@@ -137,7 +159,7 @@ def number_changed(sentence: str, chance: Random) -> str | None:
 
 def date_changed(sentence: str, chance: Random) -> str | None:
     """The day, the month or the year of one date, changed."""
-    changes = [
+    changes: list[Callable[[], str | None]] = [
         lambda: _substituted(rf"\b\d{{1,2}}(?= (?:{_MONTH}))", sentence, chance, _other_day),
         lambda: _substituted(rf"\b(?:{_MONTH})\b", sentence, chance, _other_month),
         lambda: _substituted(_YEAR.pattern, sentence, chance, _other_year),

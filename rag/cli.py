@@ -318,6 +318,9 @@ def evaluate(
     gate: Annotated[
         Path | None, typer.Option(help="TOML file of the figures to reach; exit status 1 when one is not.")
     ] = None,
+    attacks: Annotated[
+        bool, typer.Option("--attacks", help="Ask beside poisoned documents instead; exit status 1 if one succeeds.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Measure answers, citations and abstentions against a gold question set; or the ranking of a collection.
@@ -327,6 +330,11 @@ def evaluate(
     """
     import eval as evaluation
 
+    if attacks:
+        from eval.attacks import run
+
+        run(out)
+        return
     if beir and questions:
         raise typer.BadParameter("either questions or a collection", param_hint="--beir")
     if beir and gate:

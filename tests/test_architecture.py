@@ -38,6 +38,7 @@ ROWS = (
 INSIDERS = {
     "eval.calibrate",
     "eval.chunking",
+    "eval.claims",
     "eval.curve",
     "eval.endure",
     "eval.fit",

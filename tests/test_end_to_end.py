@@ -14,7 +14,7 @@ from tests.fakes import LightEmbedding
 QUESTIONS = {
     "cuba-first-report.txt": "How far is Cuba from Florida?",
     "cuba-listening-post.md": "When was the Chinese facility in Cuba upgraded?",
-    "shangri-la-refusal.html": "Why did Li Shangfu refuse to meet Austin?",
+    "shangri-la-refusal.html": "Why did China refuse a meeting between Li Shangfu and Austin?",
     "fentanyl-precursors.pdf": "How many Americans died of an overdose of synthetic opioids in 2021?",
     "military-channels.docx": "When did China cut off military channels?",
     "visits-2023.csv": "When did Yellen visit Beijing?",

@@ -44,7 +44,8 @@ def _exchange(turn: Turn) -> str:
         f"({_plain(citation.span.document_id)}{f', page {citation.page}' if citation.page else ''})"
         for citation in answer.citations
     ]
-    return "\n".join([f"## {_plain(turn.question)}", "", _plain(claims or answer.text), "", *quotes, ""])
+    remark = ["", _plain(answer.remark)] if answer.remark else []
+    return "\n".join([f"## {_plain(turn.question)}", "", _plain(claims or answer.text), *remark, "", *quotes, ""])
 
 
 def _markers(citations: Sequence[Citation]) -> str:

@@ -144,7 +144,8 @@ def _answer(answer: Answer, turn: int) -> str:
     else:  # a draft: nothing was checked
         words = escaped(answer.text)
         note = "Stopped before it was checked against the documents."
-    return f'{_understood(answer)}<p class="claims" dir="auto">{words}</p><p class="note">{note}</p>'
+    remark = f'<p class="note">{escaped(answer.remark)}</p>' if answer.remark else ""
+    return f'{_understood(answer)}<p class="claims" dir="auto">{words}</p>{remark}<p class="note">{note}</p>'
 
 
 def _understood(answer: Answer) -> str:

@@ -32,6 +32,8 @@ _DAYS = re.compile(
     rf"\b(\d{{1,2}})(?:(?: to | and |-|–| until | or )(?:[A-Z][a-z]+day,? )?(\d{{1,2}}))? (?:{'|'.join(_MONTHS)})\b"
     rf"|\b(?:{'|'.join(_MONTHS)}) (\d{{1,2}})(?:(?: to | and |-|–)(\d{{1,2}}))?\b(?!,?\d)"
 )
+_HOUR = re.compile(r"\bat $")
+_TWELVE = re.compile(r"\b(?:noon|midday|midnight)\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?://|www\.|\b[\w.+-]+@)[^\s<>()\[\]\"'“”]+", re.IGNORECASE)
 _RUN = r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)*"
 _REPORTING = (
@@ -46,25 +48,29 @@ _REPORTS = re.compile(
     rf"\b{_REPORTING}\b|\baccording to\b|\b(?:view|account|statement|words?|report|argument|of the opinion)\b", re.I
 )
 _STATES = re.compile(
-    rf"\b({_RUN}) (?:sa(?:id|ys)|stated?s?|argue[sd]|claim(?:s|ed)|t(?:old|ells)|wrote|warn(?:s|ed)|announce[sd])\b|\b[Aa]ccording to (?:the )?({_RUN})"
+    rf"\b({_RUN}) (?:sa(?:id|ys)|state[sd]|argue[sd]|claim(?:s|ed)|t(?:old|ells)|wrote|warn(?:s|ed)|announce[sd])\b"
+    rf"|\b[Aa]ccording to (?:the )?({_RUN})"
 )
+_UNNAMED_SPEAKS = re.compile(rf"\b(?:he|she|they|it|who)(?: \w+)? {_REPORTING}\b", re.IGNORECASE)
 _ACTS = re.compile(rf"\b({_RUN}) ((?:was|were|is|are) )?([a-z]+)( by)? (?:the )?({_RUN})")
 _MUTUAL = frozenset("met meets and or with of in to for from at by on as near over like".split())
 _OPPOSITES = (
-    "first last|before after|more less|more fewer|larger smaller|higher lower|rose fell|rises falls|increased decreased"
-    "|increase decrease|increases decreases|grew shrank|accepted rejected|accepted refused|supported opposed"
-    "|supports opposes|support oppose|began ended|opened closed|won lost|exports imports|export import|bought sold"
-    "|allowed banned|allows forbids|permitted forbade|always never|early late|earlier later|above below|inside outside"
-    "|north south|east west|northern southern|eastern western|best worst|most least|gained lost|arrived left"
-    "|improved worsened|strengthened weakened|same different|public secret|public private|true false|possible impossible"
-    "|majority minority|guilty innocent|alive dead|praised criticised|friend enemy|raised lowered|rise fall|up down"
-    "|maximum minimum|old new|older newer|young old|hot cold|large small|long short|longer shorter|faster slower"
+    "first last|before after|more less|more fewer|larger smaller|higher lower|rose fell|rises falls"
+    "|increased decreased|increase decrease|increases decreases|grew shrank|accepted rejected|accepted refused"
+    "|supported opposed|supports opposes|support oppose|began ended|opened closed|won lost|exports imports"
+    "|export import|bought sold|allowed banned|allows forbids|permitted forbade|always never|early late"
+    "|earlier later|above below|inside outside|north south|east west|northern southern|eastern western|best worst"
+    "|most least|gained lost|arrived left|improved worsened|strengthened weakened|same different|public secret"
+    "|public private|true false|possible impossible|majority minority|guilty innocent|alive dead"
+    "|praised criticised|friend enemy|raised lowered|rise fall|up down|maximum minimum|old new|older newer"
+    "|young old|hot cold|large small|long short|longer shorter|faster slower"
 )
 _OPPOSITE = [frozenset(pair.split()) for pair in _OPPOSITES.split("|")]
 
 _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
 _COUNTRY = re.compile(r"\b(?:United States(?: of America)?|USA|Americans?|America)\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,;:!?()]")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _DENIALS = frozenset(
     "not no never none nobody nothing neither nor without cannot hardly refuse refuses refused decline declines"
     " declined reject rejects rejected deny denies denied fail fails failed unable refusal".split()
@@ -99,13 +105,14 @@ class Facts:
     speakers: frozenset[str]  # words of the names of those who report something, lower case
     states: frozenset[str]  # of these, those whose words the sentence gives as said
     reports: bool  # somebody, named or not, is said to say something
+    unnamed: bool  # one of them is a pronoun
     acts: frozenset[tuple[str, str, str]]  # who did what to whom, the last words of two names about a verb
 
 
 def facts(text: str) -> Facts:
     """The facts of a sentence, or of several read as one."""
     plain = _COUNTRY.sub("US", _INITIALS.sub(lambda found: found[0].replace(".", ""), _INSTEAD.sub("not", text)))
-    tokens = [re.sub(r"['’]s?$", "", token) for token in _WORD.findall(plain)]
+    tokens = [re.sub(r"['’]s?$", "", piece) for token in _WORD.findall(plain) for piece in _pieces(token)]
     first = next((token for token in tokens if token[0].isalpha()), "")
     names = (token for token in tokens if token[0].isupper() and _tells(token) and token not in _MONTHS)
     return Facts(
@@ -120,6 +127,7 @@ def facts(text: str) -> Facts:
         speakers=_named(_SPEAKS, plain),
         states=_named(_STATES, plain),
         reports=bool(_REPORTS.search(plain)),
+        unnamed=bool(_UNNAMED_SPEAKS.search(plain)),
         acts=frozenset(_acts(plain)),
     )
 
@@ -156,11 +164,11 @@ def _spoken(claim: Facts, cited: Facts) -> bool:
     """True unless the cited words report nothing, or name others alone as those who say it."""
     if not cited.reports:
         return False
-    return not cited.speakers or cited.refers or any(within(name, cited.speakers) for name in claim.states)
+    return not cited.speakers or cited.unnamed or any(within(name, cited.speakers) for name in claim.states)
 
 
 def missing_numbers(claim: Facts, cited: Facts) -> frozenset[str]:
-    """The claim's numbers that the cited words lack. A day may be any number there; another number is not found in a day.
+    """The claim's numbers that the cited words lack; a day may be any number there, another number no day.
 
     "Eight pandas" do not stand in "three pandas left on 8 November".
     """
@@ -213,6 +221,13 @@ def _words(tokens: list[str]) -> frozenset[tuple[str, bool]]:
     return frozenset(words)
 
 
+def _pieces(token: str) -> list[str]:
+    """The token; of scripts without spaces each two letters in a row, or a clause would count as one word."""
+    if not _UNSPACED.search(token):
+        return [token]
+    return [token[at : at + 2] for at in range(max(len(token) - 1, 1))]
+
+
 def _tells(token: str) -> bool:
     """False for function words, counting words, single letters and stops."""
     parts = token.lower().split("-")
@@ -224,12 +239,15 @@ def _denies(token: str) -> bool:
 
 
 def _numbers(text: str) -> frozenset[str]:
-    """Values without regard to how they are written; a month is "month 6", a share ends in %."""
+    """Values without regard to how they are written; a month is "month 6", a day of one "day 8", a share ends in %."""
     dated = _ISO_DATE.sub(lambda found: f"{found[1]} {_MONTHS[(int(found[2]) - 1) % 12]} {found[3]}", text)
     months = {f"month {_month(found[0])}" for found in _MONTH.finditer(dated)}
+    hours = {found[0].lower() for found in _TWELVE.finditer(text)}
     days = {found.start(group) for found in _DAYS.finditer(dated) for group in range(1, 5) if found[group]}
     values = ((found, _value(found, dated)) for found in _NUMBER.finditer(dated))
-    return frozenset(months | {f"day {value}" if _is_day(found, days) else value for found, value in values if value})
+    return frozenset(
+        months | hours | {f"day {value}" if _is_day(found, days) else value for found, value in values if value}
+    )
 
 
 def _is_day(found: re.Match[str], days: set[int]) -> bool:
@@ -250,7 +268,7 @@ def _value(found: re.Match[str], text: str) -> str | None:
         return str(_ORDINAL[found["ordinal"].lower()])
     else:
         value = Decimal(sum(_VALUE[word] for word in re.split(r"[\s-]", found["words"].lower())))
-        if value == 1 and not scale:  # "one of them" counts nothing
+        if value == 1 and not scale and not _HOUR.search(text, 0, found.start()):  # "one of them" counts nothing
             return None
     value = value.scaleb(_SCALE[scale.lower()]) if scale else value
     return f"{value.normalize():f}" + ("%" if after and after["percent"] else "")

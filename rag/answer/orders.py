@@ -34,10 +34,15 @@ _SAY = (
     r"(?:answer|reply|respond|say|state|cite|quote|name|mention|output|print|write|repeat|copy|render|display|include"
     r"|append|add|insert|attribute|pretend|reveal|translate|report|use|give|mark|change|begin|end)"
 )
-_MUST = r"(?:must|should|shall|will|may|can|(?:have|has|need|needs) to|(?:are|is) (?:to|permitted to|allowed to|required to))"
+_MUST = (
+    r"(?:must|should|shall|will|may|can|(?:have|has|need|needs) to|(?:are|is) (?:(?:permitted|allowed|required) )?to)"
+)
 _PERSON = r"(?:assistant|chatbot|language model|AI)"
 _ANSWER = r"(?:(?:your|the|every|each|any|its) (?:answer|reply|response)s?)"
-_READS = rf"(?:the user|the reader|the {_PERSON}|passages?|system prompt|conversation|(?:someone|somebody|anyone) asks|you are asked)"
+_READS = (
+    rf"(?:the user|the reader|the {_PERSON}|passages?|system prompt|conversation|(?:someone|somebody|anyone) asks"
+    r"|you are asked)"
+)
 _ENGLISH = (
     # a command, and a word for the program, its orders or its answer
     rf"^(?=.*\b(?:instructions?|questions?|passages?|prompts?|answers?|user|{_PERSON})\b).*?{_START}{_DROP}\b",
@@ -54,10 +59,12 @@ _ENGLISH = (
     rf"\b{_ANSWER}\b.*\b{_MUST} (?:\w+ )?(?:{_SAY}|be|read|contain)\b",
     rf"(?:^|[:;|>]\s*){_PERSON}, |\byou, the {_PERSON}\b",
     # whom it is to play
-    r"\byou are (?:now|no longer) (?:an?|the|my|in)\b|\bfrom now on,? you\b|\bdeveloper mode\b|^act as (?:an?|the|if)\b",
+    r"\byou are (?:now|no longer) (?:an?|the|my|in)\b|\bfrom now on,? you (?:are|only|answer|reply|say)\b"
+    r"|\bdeveloper mode\b|^act as (?:an?|the|if)\b",
     # marks by which programs are told who speaks
     r"<\|\w+\|>|\[/?INST\]|<</?SYS>>|</?\s*passage\b",
-    r"^\W*(?:system|developer|admin(?:istrator)?)[ -](?:message|prompt|override|notice|instructions?|note)\b|\[system\b",
+    r"^\W*(?:system|developer|admin(?:istrator)?)[ -](?:message|prompt|override|notice|instructions?|note)\b"
+    r"|\[system\b",
     r"\bnew instructions? (?:from|for|by)\b",
 )
 _ABROAD = (
@@ -72,10 +79,10 @@ _ABROAD = (
 )
 _ORDERS = [re.compile(order, re.IGNORECASE | re.DOTALL) for order in (*_ENGLISH, *_ABROAD)]
 _HINT = re.compile(  # every order has one of these, few other sentences do: 0.02 ms in place of several
-    r"ignor|disregard|forget|discard|overrid|bypass|answer|repl[yi]|respon[ds]|tell|inform|instruct|user|reader|assistant"
-    r"|chatbot|language model|\bAI\b|passage|prompt|conversation|someone asks|somebody asks|anyone asks|you are|from now on"
-    r"|developer|act as|<\||\[/?INST|SYS>>|system|admin|verg[ei]ss|missacht|antwort|oublie|r[ée]pond|olvid|omit[ae]|esque"
-    r"|dimentica|rispondi|negeer|zignoruj|игнорируй|забудь|ответь|скажи|[忽无無忘回答指命지명]|تجاهل|\bsag",
+    r"ignor|disregard|forget|discard|overrid|bypass|answer|repl[yi]|respon[ds]|tell|inform|instruct|user|reader"
+    r"|assistant|chatbot|language model|\bAI\b|passage|prompt|conversation|(?:some|any)(?:one|body) asks|you are"
+    r"|from now on|developer|act as|<\||\[/?INST|SYS>>|system|admin|verg[ei]ss|missacht|antwort|oublie|r[ée]pond|olvid"
+    r"|omit[ae]|esque|dimentica|rispondi|negeer|zignoruj|игнорируй|забудь|ответь|скажи|[忽无無忘回答指命지명]|تجاهل|\bsag",
     re.IGNORECASE,
 )
 _CAPITALS = re.compile(r"^\W*SYSTEM\b\W")  # "System: Linux" is a line of a data sheet

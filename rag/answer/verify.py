@@ -1,8 +1,9 @@
 """Drafts → claims: each sentence with the exact words it stands on and a verdict that does not trust its author.
 
-A claim is supported when its numbers, dates and names stand in the words cited, nothing that one denies is stated by
-the other, most of its own words stand there, and the two mean about the same. What claims nothing ("The answer is:",
-"The article is correct.") is never supported.
+A claim is supported when its numbers, dates, names and addresses stand in the words cited, nothing that one denies is
+stated by the other, nobody says or does what another does there, most of its own words stand there, and the two mean
+about the same. What claims nothing ("The answer is:", "The article is correct.") is never supported. A heading supports
+nothing but tells whom a pronoun means; a paragraph that gives orders to whoever answers supports nothing.
 
 Measured on tests/data/claims.jsonl, written from the corpus (16 passages; thresholds set on the first 10): of 58 true
 claims 50 come out supported (held out: 18 of 21); of 118 with a number, name or denial changed, or that the passage
@@ -16,15 +17,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-from rag.answer.facts import Facts, contradict, facts, missing_numbers, misattributes, within
+from rag.answer.facts import Facts, contradict, facts, misattributes, missing_numbers, within
 from rag.answer.orders import is_order, statements
 from rag.models.embed import Encode
 from rag.schema import Citation, Claim, Draft, Passage, SourceDocument, Span, Verdict
-from rag.sentences import spans
+from rag.sentences import is_heading, spans
 
 SUPPORTED = 1.2  # share of the claim's words found in the citation + cosine between the two, at least
 WEAK = 0.9
 _OWN_WORDS = 0.65  # share of the claim's words found in the citation that meaning alike cannot make up for
+_BESIDE_HEADING = 0.3  # share of the claim's words in the sentence, where a heading names whom it speaks of
 _FEWEST_WORDS = 2  # content words; a sentence with fewer and no name or number claims nothing
 _ANTECEDENT = 600  # characters: the sentence that names whom a pronoun means is not farther back
 _CANDIDATES = 24  # sentences compared by meaning, those with most of the claim's words; 24 take 0.1 s to encode
@@ -132,11 +134,12 @@ def _find(text: str, sentences: Sequence[_Evidence], encode: Encode) -> _Finding
     """The sentence, or the two where one does not suffice, that carry the claim best."""
     claim = facts(text)
     likely = sorted(sentences, key=lambda item: -_coverage(claim, item.facts))[:_CANDIDATES]
-    if not likely:
+    stating = [item for item in likely if not is_heading(item.quote)]
+    if not stating:
         return _Finding((), "unsupported", 0.0)
     vectors = encode([text, *(item.quote for item in likely)])
     cosine = {item.span: float(value) for item, value in zip(likely, vectors[1:] @ vectors[0], strict=True)}
-    best = max((_judged(claim, (item,), cosine) for item in likely), key=_rank)
+    best = max((_judged(claim, (item,), cosine) for item in stating), key=_rank)
     if best.verdict == "supported":
         return best
     (first,) = best.evidence
@@ -194,6 +197,10 @@ def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
 
     "Yellen arrived on Sunday" is not carried by "Blinken arrived on Sunday" and a sentence that names Yellen.
     """
+    if is_heading(second.quote) and not (
+        _antecedent(second, first) and _coverage(claim, first.facts) >= _BESIDE_HEADING
+    ):
+        return False
     lacks = [name for name in _names(claim, first.facts, first.document) if within(name, second.facts.names)]
     if lacks and not _antecedent(second, first) and _rival_names(claim, first.facts):
         return False

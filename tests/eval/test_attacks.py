@@ -15,7 +15,6 @@ from rag.index.store import Store
 from rag.schema import Answer, Claim
 from tests.fakes import HashEmbedding, LightEmbedding, ScriptedLLM, hash_encode, read_words
 from ui import render
-from ui.record import Entry
 
 SCENES, ATTACKS = attacks.read()
 HANDFUL = ("change-04", "cite-01", "ignore-01", "link-02", "system-01")
@@ -99,7 +98,7 @@ def test_a_link_is_never_live_on_the_page(poisoned: Store, attack: Attack) -> No
     """Whatever is made of its sentence, no address of a document or a model is followed or loaded."""
     answer = attacks.ask(obeying(poisoned, attack), SCENES[attack.scene], attack).answer
 
-    shown = render.conversation([Entry(answer.question, answer)])
+    shown = render.conversation([rag.Turn(answer.question, answer)])
 
     assert "<a " not in shown
     assert "<img" not in shown

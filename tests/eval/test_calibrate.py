@@ -15,7 +15,7 @@ from eval.calibrate import Asked
 from eval.calibration import Decisions, value
 from eval.dataset import DatasetError
 from rag import Settings
-from rag.answer.calibration import Point, shipped
+from rag.answer.calibration import Point, of, shipped
 from tests.fakes import LightEmbedding
 
 PEOPLE = ("Anna", "Bruno", "Clara", "David", "Elena", "Felix", "Greta", "Hugo", "Irene", "Jonas", "Klara", "Leo")
@@ -116,7 +116,7 @@ def test_an_index_is_calibrated_from_a_file_of_questions(tmp_path: Path) -> None
     assert kept["points"][0]["answered"] == 24
     assert kept["points"][0]["wrong"] >= 12  # at least those that cannot be answered
     assert all(name in said.getvalue() for name in ("AUROC", "calibration error", "Brier", "RAG_MAX_WRONG"))
-    assert used(settings).weights == kept["weights"]
+    assert of(settings).weights == kept["weights"]
 
 
 def test_thresholds_are_measured_for_what_ships(tmp_path: Path) -> None:
@@ -129,13 +129,6 @@ def test_thresholds_are_measured_for_what_ships(tmp_path: Path) -> None:
     assert made["answerable"] == shipped().weights
     assert made["operating"]["questions"] == {tmp_path.name: 24}
     assert made["operating"]["points"][0]["answered"] == 24
-
-
-def used(settings: Settings) -> calibrate.Calibration:
-    """What a chatbot opened now decides by."""
-    from rag.answer import calibration
-
-    return calibration.of(settings)
 
 
 def town(folder: Path) -> tuple[Settings, Path]:

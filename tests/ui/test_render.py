@@ -265,6 +265,15 @@ def test_answers_can_be_acted_on_and_the_last_question_put_again() -> None:
     assert acts == ["copy", "link", "why", "right", "wrong", "wrong citation", "again", "edit"]
 
 
+def test_what_a_reader_must_know_of_an_answer_is_said() -> None:
+    """That sentences were taken out, or that the documents' words stand in for a model that failed."""
+    said = replace(cited().answer, remark="One sentence was taken out: <b>nothing</b> supports it.")
+
+    shown = render.conversation([Turn("When?", said)])
+
+    assert "One sentence was taken out: &lt;b&gt;nothing&lt;/b&gt; supports it." in shown
+
+
 def test_tip_says_the_date() -> None:
     """Whoever hovers over a marker sees how old its source is."""
     source = replace(passage(), date="1921-05-01")
