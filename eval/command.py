@@ -82,6 +82,13 @@ def main(
         _save_beside(place.parent, results, compared)
     journal.finish()
     show(results, compared, console)
+    if remarks := Counter(
+        record["answer"].get("remark") for record in results["records"] if record["answer"].get("remark")
+    ):
+        told = ", ".join(f"{count} times: {remark}" for remark, count in remarks.most_common(3))
+        console.print(
+            f"Not all answers are the language model's as it wrote them. {told}", markup=False, soft_wrap=True
+        )
     console.print(f"Every question and answer: {written[0]}", markup=False, soft_wrap=True)
     if out is None or out != place:
         console.print(f"To read in a browser: {place.parent / 'report.html'}", markup=False, soft_wrap=True)

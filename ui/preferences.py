@@ -42,7 +42,7 @@ def layout(settings: Settings, facts: Mapping[str, object]) -> Preferences:
         0,
         1,
         settings.answer_threshold,
-        step=0.05,
+        step=0.01,
         label="How sure it must be",
         info="Below this probability that the documents answer, it says that they do not.",
         elem_id="threshold",

@@ -70,7 +70,7 @@ def test_chance_is_not_taken_for_knowledge() -> None:
 def test_what_ships_stays_where_nothing_is_better() -> None:
     """Sure and right about all of them: there is nothing to gain. The thresholds are those of these questions."""
     best = [
-        Asked({**one.facts, "best": 90.0 if one.answerable else -90.0}, one.answerable, one.wrong)
+        Asked({**one.facts, "second": 90.0 if one.answerable else -90.0}, one.answerable, one.wrong)
         for one in (asked(telling=False))
     ]
 
