@@ -43,13 +43,18 @@ _REPORTING = (
     r"|hope[sd]?|promise[sd]?|stress(?:es|ed)|blame[sd]?|accuse[sd]?|criticise[sd]?|believe[sd]?|expect(?:s|ed)"
     r"|predict(?:s|ed)|s(?:ees|aw)|th(?:inks|ought)|put(?:s)?|acknowledge[sd]?|conclude[sd]?|expresse[sd]|hint(?:s|ed))"
 )
-_SPEAKS = re.compile(rf"\b({_RUN})(?:, [^,.;:]+,)? (?:\w+ )?{_REPORTING}\b|\b[Aa]ccording to (?:the )?({_RUN})")
+_SPEAKS = (
+    re.compile(rf"\b({_RUN})(?: \w+)? {_REPORTING}\b"),
+    re.compile(rf"\b({_RUN}), [^,.;:]+,(?: \w+)? {_REPORTING}\b"),
+    re.compile(rf"\b[Aa]ccording to (?:the )?({_RUN})"),
+)
 _REPORTS = re.compile(
     rf"\b{_REPORTING}\b|\baccording to\b|\b(?:view|account|statement|words?|report|argument|of the opinion)\b", re.I
 )
-_STATES = re.compile(
-    rf"\b({_RUN}) (?:sa(?:id|ys)|state[sd]|argue[sd]|claim(?:s|ed)|t(?:old|ells)|wrote|warn(?:s|ed)|announce[sd])\b"
-    rf"|\b[Aa]ccording to (?:the )?({_RUN})"
+_STATES = (
+    re.compile(rf"\b({_RUN}) sa(?:id|ys)\b"),
+    re.compile(rf"\b({_RUN}) {_REPORTING}(?: \w+){{0,2}} that\b"),
+    _SPEAKS[-1],
 )
 _UNNAMED_SPEAKS = re.compile(rf"\b(?:he|she|they|it|who)(?: \w+)? {_REPORTING}\b", re.IGNORECASE)
 _ACTS = re.compile(rf"\b({_RUN}) ((?:was|were|is|are) )?([a-z]+)( by)? (?:the )?({_RUN})")
@@ -181,11 +186,10 @@ def _opposed(claim: Facts, cited: Facts) -> bool:
     return any(len(one) == len(other) == 1 and one != other for one, other in sides)
 
 
-def _named(pattern: re.Pattern[str], text: str) -> frozenset[str]:
-    found = (one or other for one, other in pattern.findall(text))
-    return frozenset(
-        word.lower() for name in found for word in _WORD.findall(re.sub(r"['’]s\b", "", name)) if _tells(word)
-    )
+def _named(patterns: Iterable[re.Pattern[str]], text: str) -> frozenset[str]:
+    """The words of the names that the patterns find, lower case."""
+    found = (re.sub(r"['’]s\b", "", name) for pattern in patterns for name in pattern.findall(text))
+    return frozenset(word.lower() for name in found for word in _WORD.findall(name) if _tells(word))
 
 
 def _acts(text: str) -> Iterator[tuple[str, str, str]]:

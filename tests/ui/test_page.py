@@ -433,7 +433,7 @@ def test_link_asks_its_question_once(page: Page, scripted: str) -> None:
     assert "q=" not in page.url
 
 
-def test_feedback_is_kept_with_a_note(page: Page, judged: tuple[str, ScriptedBot]) -> None:
+def test_feedback_is_kept_with_a_note(judged: tuple[str, ScriptedBot], page: Page) -> None:
     """What was wrong with an answer is kept; a second verdict takes the place of the first."""
     address, bot = judged
     page.goto(address)
@@ -461,7 +461,7 @@ def judged() -> Iterator[tuple[str, ScriptedBot]]:
         yield address, bot
 
 
-def test_one_document_is_asked_alone(page: Page, judged: tuple[str, ScriptedBot]) -> None:
+def test_one_document_is_asked_alone(judged: tuple[str, ScriptedBot], page: Page) -> None:
     """What is chosen above the question is all that is asked, and the page says so."""
     address, bot = judged
     page.goto(address)
@@ -476,7 +476,7 @@ def test_one_document_is_asked_alone(page: Page, judged: tuple[str, ScriptedBot]
     assert (bot.scope.paths, bot.scope.after) == (("rules.md",), "1920")
 
 
-def test_settings_reach_the_answer(page: Page, judged: tuple[str, ScriptedBot]) -> None:
+def test_settings_reach_the_answer(judged: tuple[str, ScriptedBot], page: Page) -> None:
     """How many sentences an answer may have is chosen on the page."""
     address, bot = judged
     page.goto(address)
@@ -515,7 +515,7 @@ def test_axe_finds_nothing_serious(page: Page, scripted: str, theme: str, width:
     for tab in page.get_by_role("tab").all():
         tab.click()
         if tab.inner_text() == "Documents":
-            page.locator("tbody tr").first.wait_for()
+            page.locator("#documents tbody tr").first.wait_for()
         seen[tab.inner_text()] = problems(page)
 
     assert {place: found for place, found in seen.items() if found} == {}
@@ -566,3 +566,4 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         again = ask(page, "How many people died of a drug overdose, then?")
 
         expect(again.locator(cited)).to_have_count(0)
+        page.goto("about:blank")  # before the server ends, which would be an error on the page

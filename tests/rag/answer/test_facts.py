@@ -71,6 +71,8 @@ def test_what_another_said_or_did_is_misattributed(claim: str, cited: str) -> No
         ("It rained.", "Blum said that it rained."),
         ("Dorn was received by Blum.", "Blum received Dorn."),
         ("Dorn met Blum.", "Blum met Dorn."),
+        ("Dorn announced it on Monday.", "Dorn made it public on Monday."),
+        ("Dorn told Blum that it rained.", "On 14 June, Oslo time, Dorn told Blum that it rained."),
     ],
 )
 def test_what_one_said_otherwise_is_not(claim: str, cited: str) -> None:
