@@ -532,7 +532,7 @@ def problems(page: Page) -> list[str]:
     ]
 
 
-def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path: Path) -> None:
+def test_uploaded_pdf_is_asked_about_and_gone_once_removed(browser: Browser, tmp_path: Path) -> None:
     """From a file on the visitor's disk to a citation boxed on its page; removed, nothing of it is said any more."""
     folder = tmp_path / "documents"
     folder.mkdir()
@@ -542,6 +542,7 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
     bot = rag.Chatbot(Store.open(settings), settings, encode=hash_encode, read=read_words)
     library = rag.Library(settings, command=COMMAND)
     cited = '.citation[data-document="uploads/fentanyl-precursors.pdf"]'
+    page = browser.new_page(viewport={"width": 1280, "height": 800})  # one that may miss what was removed under it
     with closing(library), closing(bot), serving(bot, library) as address:
         page.route(re.compile("/sheet/[2-9]/"), lambda route: route.fulfill(body=""))  # one picture is waited for below
         page.goto(address)
@@ -566,4 +567,4 @@ def test_uploaded_pdf_is_asked_about_and_gone_once_removed(page: Page, tmp_path:
         again = ask(page, "How many people died of a drug overdose, then?")
 
         expect(again.locator(cited)).to_have_count(0)
-        page.goto("about:blank")  # before the server ends, which would be an error on the page
+        page.close()
