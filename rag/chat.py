@@ -128,8 +128,9 @@ class Chatbot:
         return self._settings
 
     def facts(self) -> dict[str, Any]:
-        """What is indexed, with which model, how big it is, and whether it is whole."""
-        return self._store.facts()
+        """How many documents and chunks are indexed, and with which model; no index is opened and no folder walked."""
+        documents, chunks = self._store.catalog.count()
+        return {"documents": documents, "chunks": chunks, "built with": self._store.catalog.meta("model")}
 
     def close(self) -> None:
         """Let go of the index's files, and end the processes that look into documents."""

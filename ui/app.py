@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag import Library
 from ui import chat, documents, preferences, render
+from ui.files import read
 from ui.handlers import Bot
 from ui.routes import routes
 
@@ -36,7 +37,7 @@ def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
             kept = chat.shelf()
         with gr.Row(elem_id="masthead"):
             gr.HTML(render.header(TITLE), apply_default_css=False, js_on_load=None)
-            gr.HTML(html_template=chat.read("help.html"), elem_id="help", apply_default_css=False, js_on_load=None)
+            gr.HTML(html_template=read("help.html"), elem_id="help", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Chat", elem_id="chat"):
                 parts = chat.layout(kept, bot.examples())

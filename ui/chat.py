@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ui import handlers, render
+from ui.files import read
 from ui.handlers import Bot, Wish
 from ui.markup import escaped
 from ui.preferences import Preferences
 from ui.render import Entry
 
-HERE = Path(__file__).parent
 ANSWERS_AT_ONCE = 4  # each keeps a core busy; more at once would make every one of them slower
 _QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _ANSWERING = {**_QUIETLY, "concurrency_id": "answers", "concurrency_limit": ANSWERS_AT_ONCE}
@@ -86,11 +85,6 @@ def _html(value: str, name: str, *, script: str | None = None) -> gr.HTML:
     # Not gr.Chatbot: 6.31 reads our HTML as Markdown, draws a message anew for every word, and puts its source,
     # tags and all, into the label that screen readers speak.
     return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=read(script) if script else None)
-
-
-def read(name: str) -> str:
-    """A file of this folder."""
-    return (HERE / name).read_text(encoding="utf-8")
 
 
 def _scope() -> _ScopeParts:

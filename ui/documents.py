@@ -10,8 +10,8 @@ import gradio as gr
 
 from rag import Job, Library, RagError
 from ui import listing
+from ui.files import read
 
-HERE = Path(__file__).parent
 _FORMATS = "PDF, Word, PowerPoint, Excel, OpenDocument, web pages, Markdown, text, e-books, mail, tables, JSON, zip"
 _ORDERS = [
     ("Name", "name"),
@@ -79,8 +79,8 @@ def layout(library: Library | None) -> Parts | None:
             search = gr.Textbox("", label="Search", placeholder="Name or title", scale=3, min_width=0)
             kind = gr.Dropdown([("All types", "")], value="", label="Type", scale=1, min_width=0, filterable=False)
             order = gr.Dropdown(_ORDERS, value="name", label="Sort by", scale=1, min_width=0, filterable=False)
-        table = _html(listing.LOADING, "documents-list", script=_read("documents.js"))
-        skipped = _html("", "documents-skipped", script=_read("skipped.js"))
+        table = _html(listing.LOADING, "documents-list", script=read("documents.js"))
+        skipped = _html("", "documents-skipped", script=read("skipped.js"))
     timer = gr.Timer(_EVERY, active=False)
     shown = gr.State(_Shown())
     return Parts(summary, drop, sync, jobs, cancel, search, kind, order, table, skipped, shown, timer)
@@ -214,8 +214,8 @@ def _drop(library: Library) -> gr.HTML:
     megabytes = library.largest // 2**20
     return gr.HTML(
         None,
-        html_template=_read("drop.html"),
-        js_on_load=_read("drop.js"),
+        html_template=read("drop.html"),
+        js_on_load=read("drop.js"),
         elem_id="documents-drop",
         apply_default_css=False,
         formats=_FORMATS,
@@ -225,7 +225,3 @@ def _drop(library: Library) -> gr.HTML:
 
 def _html(value: str, name: str, *, script: str | None = None) -> gr.HTML:
     return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=script)
-
-
-def _read(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
