@@ -18,11 +18,13 @@ from eval.command import (
 )
 from eval.curve import print_curve
 from eval.formats import FORMATS, convert
+from eval.metrics import SEED
 from eval.reading import print_reading
 
 __all__ = [
     "FORMATS",
     "QUESTIONS",
+    "SEED",
     "SplitChoice",
     "anchor",
     "anchor_or_drop",

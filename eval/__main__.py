@@ -13,6 +13,8 @@ import rag
 Home = Annotated[Path | None, typer.Option(help="Index folder; that of the settings when not given.")]
 Out = Annotated[Path | None, typer.Option(help="Folder or JSON to write; eval/results/DATE.json when not given.")]
 Against = Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")]
+Sample = Annotated[int | None, typer.Option(min=1, help="Ask only so many, drawn at random; all when not given.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the sample and of the intervals.")]
 Split = Annotated[str, typer.Option(help="Which judged queries: a split that the set has, or all.")]
 
 _SETS = (
@@ -30,9 +32,11 @@ def run(
     home: Home = None,
     against: Against = None,
     gate: Annotated[Path | None, typer.Option(help="TOML file of the figures to reach.")] = None,
+    sample: Sample = None,
+    seed: Seed = eval.SEED,
 ) -> None:
     """Ask the questions, print the figures, write every answer. The default: `run` may be left out."""
-    eval.main(questions, split=split, out=out, home=home, against=against, gate=gate)
+    eval.main(questions, split=split, out=out, home=home, against=against, gate=gate, sample=sample, seed=seed)
 
 
 @app.command()
@@ -58,9 +62,11 @@ def rank(
     out: Out = None,
     home: Annotated[Path | None, typer.Option(help="Index folder to keep; thrown away when not given.")] = None,
     against: Against = None,
+    sample: Sample = None,
+    seed: Seed = eval.SEED,
 ) -> None:
     """Search a BEIR collection, print the figures, write every ranking: `rag eval --beir`."""
-    eval.rank(folder, split=split, out=out, home=home, against=against)
+    eval.rank(folder, split=split, out=out, home=home, against=against, sample=sample, seed=seed)
 
 
 @app.command()
@@ -178,6 +184,17 @@ def read(
 ) -> None:
     """Measure how much of the known text of files the loaders find, format by format."""
     eval.print_reading(folder, same or (), Console())
+
+
+@app.command()
+def hostile(
+    folder: Annotated[Path, typer.Argument(help="Broken and malicious files.")],
+) -> None:
+    """Read every file of a folder under the limits of an ingest; exit status 1 where one had to be held back."""
+    from eval.hostile import print_hostile
+
+    if not print_hostile(folder, Console()):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Annotated, NoReturn, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -81,6 +82,12 @@ class Collection:
         if not relevant:
             raise DatasetError(f"{self.name} has no judged queries of split {split}; it has {', '.join(self.judged)}.")
         return relevant
+
+    def sampled(self, split: str, count: int, seed: int) -> "Collection":
+        """The same with so many of the split's judged queries, drawn at random, the same for a seed; in their order."""
+        judgements = self.judgements(split)
+        chosen = set(Random(seed).sample(list(judgements), min(count, len(judgements))))
+        return replace(self, judged={split: {key: grades for key, grades in judgements.items() if key in chosen}})
 
     def distinct(self) -> "Collection":
         """The same, passages of the same words being one: the first stands for all, with the best of their grades."""

@@ -25,6 +25,7 @@ from eval import (
     ours,
     page,
     ranking,
+    ranking_page,
     report,
     scale,
     speed,
@@ -34,10 +35,12 @@ from eval import gate as gates
 from eval.dataset import Question
 from eval.difference import Comparison
 from eval.journal import Journal, name_of
+from eval.metrics import SEED
 from eval.run import Progress, Run, run
 
 QUESTIONS = Path(__file__).parent / "gold" / "questions.jsonl"
 RESULTS = Path("eval/results")  # under the current folder, and ignored by git
+_WRITTEN = 100  # questions of a language model, unless a number is named: a small one takes seconds for each
 
 SplitChoice = Literal["dev", "test", "all"]
 
@@ -50,6 +53,8 @@ def main(
     home: Path | None = None,
     against: Path | None = None,
     gate: Path | None = None,
+    sample: int | None = None,
+    seed: int = SEED,
     console: Console | None = None,
 ) -> Path:
     """Ask the questions of a file, print the figures, and say where everything about the run was written.
@@ -57,12 +62,14 @@ def main(
     `home` is the index folder, else that of the settings. `out` is a folder for run.json, report.html and the rest, or
     a file *.json for the JSON alone; without it they are in evaluations/ of the index folder, and the JSON is also
     eval/results/<date>.json under the current folder. `against` is an earlier run to compare with. GateError when the
-    run does not pass the `gate`. Killed and called again, it goes on where it was.
+    run does not pass the `gate`. `sample` asks only so many of the questions, drawn with the `seed`, with which the
+    intervals are drawn too. Killed and called again, it goes on where it was.
     """
     console = console or Console()
     limits = gates.read(gate) if gate else ()
     baseline = report.load(against) if against else None
-    chosen = choose(formats.questions(questions), split)
+    every = choose(formats.questions(questions), split)
+    chosen = drawn(every, sample, seed)
     settings = settings_at(home)
     place = _place(out, settings)
     with closing(rag.Chatbot.open(settings)) as bot:
@@ -73,7 +80,16 @@ def main(
         if journal.records:
             console.print(f"Going on after {len(journal.records)} of {len(chosen)} questions.")
         with _bar() as advance:
-            asked = run(bot, chosen, settings=bot.settings, done=journal.records, keep=journal.keep, progress=advance)
+            asked = run(
+                bot,
+                chosen,
+                settings=bot.settings,
+                seed=seed,
+                drawn_from=len(every) if len(chosen) < len(every) else None,
+                done=journal.records,
+                keep=journal.keep,
+                progress=advance,
+            )
     results = asked.to_dict()
     compared = difference.compare(baseline, results) if baseline else None
     written = [save(results, None)] if out is None else []
@@ -117,21 +133,27 @@ def rank(
     out: Path | None = None,
     home: Path | None = None,
     against: Path | None = None,
+    sample: int | None = None,
+    seed: int = SEED,
     console: Console | None = None,
 ) -> Path:
     """Ingest the passages of a BEIR folder, search for its queries, print the figures; where their JSON was written.
 
-    `home` keeps the index, so that a second run ingests only what changed; `out` and `against` are as for `main`.
+    `home` keeps the index, so that a second run ingests only what changed. `out` is a folder for run.json and
+    report.html, or a file *.json; without it the JSON is eval/results/<date>.json. The others are as for `main`.
     """
     console = console or Console()
     baseline = report.load_ranking(against) if against else None
     beir = collection.read("beir", folder)
-    beir.judgements(split)  # what there is nothing to ask of need not be ingested
+    every = len(beir.judgements(split))  # what there is nothing to ask of need not be ingested
+    beir = beir.sampled(split, sample, seed) if sample else beir
     with _bars() as begin, ours.opened(home, progress=begin("Ingesting")) as system:
         ranked = ranking.run(system, beir, split, progress=begin("Searching"))
     settings = system.settings.model_dump(mode="json", exclude={"llm_key"})
-    results = ranking.results(beir, split, {ours.NAME: ranked}) | {"settings": settings}
-    written = save(results, out)
+    asked = ranking.results(beir, split, {ours.NAME: ranked}, seed=seed)
+    results = asked | {"settings": settings, "drawn_from": every if len(ranked.scores) < every else None}
+    in_folder = out is not None and out.suffix != ".json"
+    written = save(results, out / "run.json" if out and in_folder else out)
     console.print(report.rankings(results), "")
     if baseline:
         console.print(report.ranking_comparison(results, baseline), "")
@@ -139,6 +161,9 @@ def rank(
         told = f"Not ingested: {len(system.skipped)} passages, the first {passage}: {reason}"
         console.print(told, markup=False, soft_wrap=True)
     console.print(f"Every query and ranking: {written}", markup=False, soft_wrap=True)
+    if in_folder:
+        export.write(ranking_page.page(results, baseline), written.with_name("report.html"))
+        console.print(f"To read in a browser: {written.with_name('report.html')}", markup=False, soft_wrap=True)
     return written
 
 
@@ -174,13 +199,40 @@ def compare_peers(
                 save({"packages": peers.packages(), "sets": told}, out)
 
 
-def suggest_questions(out: Path, *, home: Path | None = None) -> int:
-    """Write the questions that the indexed documents suggest as a question set; how many. See `eval.suggest`."""
-    with closing(rag.Chatbot.open(settings_at(home))) as bot:
-        entries = suggest.suggest(map(bot.document, bot.documents()))
+def suggest_questions(
+    out: Path, *, home: Path | None = None, most: int | None = None, console: Console | None = None
+) -> int:
+    """Write the questions that the indexed documents suggest as a question set; how many. See `eval.suggest`.
+
+    They are a language model's where the settings name one, 100 at most unless `most` is given; what it has written is
+    kept whatever ends it.
+    """
+    settings = settings_at(home)
+    with closing(rag.Chatbot.open(settings.model_copy(update={"llm": "none"}))) as bot:
+        if settings.llm != "none":
+            return _write_questions(bot, settings, out, most or _WRITTEN, console or Console())
+        entries = suggest.suggest(map(bot.document, bot.documents()))[:most]
+    _save_questions(entries, out)
+    return len(entries)
+
+
+def _write_questions(bot: rag.Chatbot, settings: rag.Settings, out: Path, most: int, console: Console) -> int:
+    written = suggest.Written()
+    try:
+        with _bars() as begin:
+            advance = begin("Questions written")
+            suggest.write(bot.documents(), bot.document, settings, most=most, written=written, progress=advance)
+    finally:
+        if written.entries:
+            _save_questions(written.entries, out)
+            console.print(f"Kept: {out}", markup=False, soft_wrap=True)
+        console.print(f"{settings.llm_model or settings.llm}: {written}", markup=False, highlight=False, soft_wrap=True)
+    return len(written.entries)
+
+
+def _save_questions(entries: Sequence[dataset.Entry], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     dataset.write(entries, out)
-    return len(entries)
 
 
 def anchor(questions: Path, *, home: Path | None = None) -> int:
@@ -295,6 +347,14 @@ def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question,
     if not chosen:
         raise dataset.DatasetError(f"There are no questions of split {split}.")
     return chosen
+
+
+def drawn(questions: Sequence[Question], sample: int | None, seed: int) -> tuple[Question, ...]:
+    """So many of the questions at random, the same for a seed, in their order; all where there are no more."""
+    if sample is None or sample >= len(questions):
+        return tuple(questions)
+    places = sorted(random.Random(seed).sample(range(len(questions)), sample))
+    return tuple(questions[place] for place in places)
 
 
 def settings_at(home: Path | None) -> rag.Settings:

@@ -14,7 +14,9 @@ What = Literal["answer", "citations", "abstention"]
 Why = Literal["retrieval", "answering", "threshold"]
 Outcome = Literal["right", "wrong", "wrongly declined", "rightly declined", "should have declined"]
 
-LOWER_IS_BETTER = frozenset({"wrong_abstention", "brier", "calibration_error", "risk_area"})
+LOWER_IS_BETTER = frozenset(
+    {"wrong_abstention", "brier", "calibration_error", "risk_area", "tokens_read", "tokens_written", "cost_of_1000"}
+)
 GOOD: frozenset[Outcome] = frozenset({"right", "rightly declined"})
 SIGNIFICANT = 0.05  # of a p-value that counts beside those of all other figures
 
@@ -79,14 +81,14 @@ class Comparison:
 
 
 def compare(before: Run, now: Run) -> Comparison:
-    """Which figures and which answers changed."""
+    """Which figures and which answers changed; chance is drawn with the later run's seed."""
     earlier = {(record["id"], record["question"]): record for record in before["records"]}
     keyed = (((record["id"], record["question"]), record) for record in now["records"])
     paired = [(earlier[key], record) for key, record in keyed if key in earlier]
     thresholds = before["settings"]["answer_threshold"], now["settings"]["answer_threshold"]
     found = ((pair, _what(*pair)) for pair in paired)
     answered = tuple(Difference(*pair, what, why(*pair, thresholds)) for pair, what in found if what)
-    return Comparison(before, now, len(paired), tuple(_changes(paired)), answered)
+    return Comparison(before, now, len(paired), tuple(_changes(paired, now["seed"])), answered)
 
 
 def why(before: Entry, now: Entry, thresholds: tuple[float, float]) -> Why:
@@ -112,13 +114,13 @@ def outcome(record: Entry) -> Outcome:
     return "wrong" if record["wrong"] else "right"
 
 
-def _changes(paired: Sequence[tuple[Entry, Entry]]) -> list[Change]:
+def _changes(paired: Sequence[tuple[Entry, Entry]], seed: int) -> list[Change]:
     if not paired:
         return []
     before, now = ([pair[side] for pair in paired] for side in (0, 1))
-    found = [_of_scores(name, scores(before, name), scores(now, name)) for name in now[0]["scores"]]
+    found = [_of_scores(name, scores(before, name), scores(now, name), seed) for name in now[0]["scores"]]
     sides = decisions(before), decisions(now)
-    found += [_of_all(name, figure, *sides) for name, figure in calibration.FIGURES.items()]
+    found += [_of_all(name, figure, *sides, seed) for name, figure in calibration.FIGURES.items()]
     adjusted = resample.holm({change.name: change.alone for change in found})
     return [replace(change, p=adjusted[change.name]) for change in found]
 
@@ -135,18 +137,20 @@ def _what(before: Entry, now: Entry) -> tuple[What, ...]:
     return tuple(told)
 
 
-def _of_scores(name: str, before: Sequence[float], now: Sequence[float]) -> Change:
-    interval = metrics.change_interval(before, now)
-    alone = resample.p_value(before, now)
+def _of_scores(name: str, before: Sequence[float], now: Sequence[float], seed: int) -> Change:
+    interval = metrics.change_interval(before, now, seed=seed)
+    alone = resample.p_value(before, now, seed=seed)
     return Change(name, metrics.mean(before), metrics.mean(now), *interval, alone, alone)
 
 
-def _of_all(name: str, figure: calibration.Figure, before: calibration.Decisions, now: calibration.Decisions) -> Change:
+def _of_all(
+    name: str, figure: calibration.Figure, before: calibration.Decisions, now: calibration.Decisions, seed: int
+) -> Change:
     first, second = calibration.value(figure, before), calibration.value(figure, now)
     if isnan(first) or isnan(second):
         return Change(name, first, second, *[float("nan")] * 4)
-    interval = resample.change_interval(figure, before, now)
-    alone = resample.figure_p_value(figure, before, now)
+    interval = resample.change_interval(figure, before, now, seed=seed)
+    alone = resample.figure_p_value(figure, before, now, seed=seed)
     return Change(name, first, second, *interval, alone, alone)
 
 

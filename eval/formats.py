@@ -112,7 +112,7 @@ def qamr(source: Path) -> Iterator[Paragraph]:
     """QAMR: a document for each article, a sentence a paragraph; all of it dev. `source` is the folder of its files.
 
     Michael et al., Crowdsourcing Question-Answer Meaning Representations, NAACL 2018. A question is taken once, and
-    only if a validator gave the answer that its writer gave.
+    only if a validator gave the answer that its writer gave, and this is more than an article or a sign.
     """
     rows = (line.split("\t") for line in _lines(source / "sentences.tsv.gz"))
     tokens = {key: text.split(" ") for key, text in rows}
@@ -128,12 +128,13 @@ def qamr(source: Path) -> Iterator[Paragraph]:
     for article, keys in articles.items():
         name = f"{article.split(':')[2]}.txt"
         lines = {key: _joined(tokens[key]) for key in keys}
-        entries = [
+        entries = (
             _qamr_entry(f"{key}/{number}", question, lines[key], answer, name)
             for key in keys
             for number, (question, answer) in enumerate(asked.get(key, {}).items())
-        ]
-        yield Paragraph(name, "", "\n\n".join(text for text, _ in lines.values()), tuple(entries))
+        )
+        text = "\n\n".join(text for text, _ in lines.values())
+        yield Paragraph(name, "", text, tuple(entry for entry in entries if words(entry["reference"])))
 
 
 def mtrag(source: Path) -> Iterator[Paragraph]:

@@ -19,7 +19,7 @@ import rag
 
 Parts = Sequence[Sequence[rag.Span]]
 
-SEED = 13  # any fixed number: two reports of one run must show the same interval
+SEED = 13  # unless a run names another: two reports of one run must show the same interval
 _DRAWS = 2000  # between seeds the ends of the interval then move by less than .01 at 150 questions
 _ENOUGH = 0.5  # chunkers cut at different places; half tells the right sentence from its neighbour wherever they cut
 _MOST = 0.8  # of a claim's words: a sentence cut short or with its subject filled in still stands on its source
@@ -270,28 +270,29 @@ def percentile(values: Sequence[float], share: float) -> float:
     return float(np.quantile(values, share)) if len(values) else _NAN
 
 
-def interval(scores: Iterable[float]) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the mean of the defined scores, the same on every call; nan below two scores.
+def interval(scores: Iterable[float], *, seed: int = SEED) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the mean of the defined scores, the same for a seed; nan below two scores.
 
     Percentile method: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
     known = np.array(defined(scores))
     if len(known) < 2:
         return _NAN, _NAN
-    means: NDArray[np.float64] = samples(len(known)) @ known / len(known)
+    means: NDArray[np.float64] = samples(len(known), seed) @ known / len(known)
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
 
 
-def percentile_interval(values: Sequence[float], share: float) -> tuple[float, float]:
+def percentile_interval(values: Sequence[float], share: float, *, seed: int = SEED) -> tuple[float, float]:
     """The 95 % bootstrap interval of `percentile`; nan below two values. Source as for `interval`."""
     if len(values) < 2:
         return _NAN, _NAN
-    low, high = np.quantile(np.quantile(np.array(values)[_draws(len(values))], share, axis=1), (0.025, 0.975))
+    drawn = np.array(values)[_draws(len(values), seed)]
+    low, high = np.quantile(np.quantile(drawn, share, axis=1), (0.025, 0.975))
     return float(low), float(high)
 
 
-def change_interval(before: Sequence[float], now: Sequence[float]) -> tuple[float, float]:
+def change_interval(before: Sequence[float], now: Sequence[float], *, seed: int = SEED) -> tuple[float, float]:
     """The 95 % bootstrap interval of mean(now) - mean(before), where both are scores of the same questions in order.
 
     Questions are drawn in pairs, so what makes a question hard for both runs cancels out; each mean is over the scores
@@ -303,7 +304,7 @@ def change_interval(before: Sequence[float], now: Sequence[float]) -> tuple[floa
     if asked < 2:
         return _NAN, _NAN
     known = ~np.isnan(scores)
-    weights = samples(asked)
+    weights = samples(asked, seed)
     counts = (weights @ known.T).T
     sums = (weights @ np.where(known, scores, 0).T).T
     both = (counts > 0).all(axis=0)
@@ -318,15 +319,15 @@ def defined(scores: Iterable[float]) -> list[float]:
 
 
 @lru_cache(maxsize=4)
-def samples(count: int) -> NDArray[np.float64]:
+def samples(count: int, seed: int = SEED) -> NDArray[np.float64]:
     """How often each of so many questions stands in each bootstrap sample, shape (2000, count)."""
-    return np.array([np.bincount(draw, minlength=count) for draw in _draws(count)], dtype=float)
+    return np.array([np.bincount(draw, minlength=count) for draw in _draws(count, seed)], dtype=float)
 
 
 @lru_cache(maxsize=4)
-def _draws(count: int) -> NDArray[np.int64]:
+def _draws(count: int, seed: int) -> NDArray[np.int64]:
     """Which of so many questions each bootstrap sample holds, shape (2000, count)."""
-    return np.random.default_rng(SEED).integers(0, count, size=(_DRAWS, count))
+    return np.random.default_rng(seed).integers(0, count, size=(_DRAWS, count))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -38,25 +38,32 @@ _GROUPS: Mapping[str, Sequence[str]] = {
     ),
     "Declining": ("abstention_precision", "abstention_recall", "abstention_f1", "wrong_abstention"),
     "Confidence": ("auroc", "calibration_error", "brier", "risk_area"),
+    "What the language model took": report.SPENT,
 }
 
 
 def page(run: Run, compared: Comparison | None = None) -> str:
     """The report of a run as HTML; with what changed in it since an earlier one, where it was compared."""
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
     sections = [_head(run, compared), _tiles(run), _plots(run)]
     if compared:
         sections.append(_changes(compared))
     sections += [_figures(run), _by_kind(run), _by_type(run), _QUESTIONS, _made_with(run)]
+    data = f'<script type="application/json" id="data">{_data(run, compared)}</script>'
+    return whole(_title(run), sections, f"{data}\n<script>\n{script}</script>\n")
+
+
+def whole(title: str, sections: Sequence[str], scripts: str = "") -> str:
+    """A page of sections that asks nothing of any network, in the look of all reports."""
+    style = (_HERE / "report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(_title(run))}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(sections)
-        + f'\n</main>\n<script type="application/json" id="data">{_data(run, compared)}</script>\n'
-        f"<script>\n{script}</script>\n</body>\n</html>\n"
+        + f"\n</main>\n{scripts}</body>\n</html>\n"
     )
 
 
@@ -76,17 +83,18 @@ _QUESTIONS = """<section id="questions"><h2>Questions</h2>
 
 
 def _title(run: Run) -> str:
-    return f"Evaluation of {len(run['records'])} questions, {_day(run)}"
+    return f"Evaluation of {len(run['records'])} questions, {day(run)}"
 
 
-def _day(run: Run) -> str:
+def day(run: Run) -> str:
+    """When it was run, to the minute."""
     return str(run["date"]).replace("T", " ")[:16]
 
 
 def _head(run: Run, compared: Comparison | None) -> str:
-    against = f", beside the run of {_day(compared.before)}" if compared else ""
+    against = f", beside the run of {day(compared.before)}" if compared else ""
     return (
-        f"<header><h1>Evaluation</h1><p>{len(run['records'])} questions, {escape(_day(run) + against)}. "
+        f"<header><h1>Evaluation</h1><p>{report.asked(run)}, {escape(day(run) + against)}. "
         "Ranges are 95 % intervals: asked of other questions of the same sort, a figure would be expected in them.</p>"
         "</header>"
     )
@@ -148,10 +156,10 @@ def _changes(compared: Comparison) -> str:
         "a change if nothing had changed, beside that of all other figures (paired randomisation test, Holm); "
         f"coloured below {difference.SIGNIFICANT:g}."
     )
-    body = "".join(f'<tr class="{mark}">{_cells(cells)}</tr>' for mark, cells in rows)
-    head = _heads(["", "before", "now", "change", "p"])
+    body = "".join(row(cells, mark) for mark, cells in rows)
+    head = heads(["", "before", "now", "change", "p"])
     settings = _settings_changed(compared.before["settings"], compared.now["settings"])
-    return f"<section><h2>What changed</h2><p>{escape(told)}</p>{settings}{_table(head, body)}</section>"
+    return f"<section><h2>What changed</h2><p>{escape(told)}</p>{settings}{table(head, body)}</section>"
 
 
 def _settings_changed(before: Mapping[str, object], now: Mapping[str, object]) -> str:
@@ -167,14 +175,17 @@ def _figures(run: Run) -> str:
     splits = report.splits(run)
     groups = [run["figures"][split]["all"] for split in splits]
     body = ""
-    for title, names in _GROUPS.items():
+    for title, every in _GROUPS.items():
+        names = [name for name in every if name in groups[0]]  # what it took only where a model was asked
+        if not names:
+            continue
         body += f'<tr class="group"><th colspan="{len(splits) + 1}">{title}</th></tr>'
-        body += "".join(f"<tr>{_cells([_label(name), *(_both(one[name]) for one in groups)])}</tr>" for name in names)
+        body += "".join(row([report.label_in(run, name), *(both(one[name]) for one in groups)]) for name in names)
     body += f'<tr class="group"><th colspan="{len(splits) + 1}">Seconds</th></tr>'
     for name in ("median", "p95"):
-        body += f"<tr>{_cells([name, *(_both(report.latency(group, name)) for group in groups)])}</tr>"
-    heads = _heads(["", *(f"{split} ({group['seconds']['n']})" for split, group in zip(splits, groups, strict=True))])
-    return f"<section><h2>Figures</h2>{_table(heads, body)}</section>"
+        body += row([name, *(both(report.latency(group, name)) for group in groups)])
+    columns = ["", *(f"{split} ({group['seconds']['n']})" for split, group in zip(splits, groups, strict=True))]
+    return f"<section><h2>Figures</h2>{table(heads(columns), body)}</section>"
 
 
 def _by_kind(run: Run) -> str:
@@ -188,10 +199,9 @@ def _by_type(run: Run) -> str:
 
 def _by_group(groups: Mapping[str, Mapping[str, Any]]) -> str:
     rows = "".join(
-        f"<tr>{_cells([_label(name), str(group['seconds']['n']), *map(_both, _shown(group))])}</tr>"
-        for name, group in groups.items()
+        row([_label(name), str(group["seconds"]["n"]), *map(both, _shown(group))]) for name, group in groups.items()
     )
-    return _table(_heads(["", "n", *map(_label, _BY_GROUP), "declined"]), rows)
+    return table(heads(["", "n", *map(_label, _BY_GROUP), "declined"]), rows)
 
 
 def _shown(group: Mapping[str, Any]) -> Iterable[Mapping[str, float | None]]:
@@ -206,35 +216,39 @@ def _made_with(run: Run) -> str:
         for part in (run["settings"], about)
         for name, value in part.items()
     )
-    return f"<section><details><summary>Settings, machine and versions</summary>{_table('', rows)}</details></section>"
+    return f"<section><details><summary>Settings, machine and versions</summary>{table('', rows)}</details></section>"
 
 
-def _table(head: str, body: str) -> str:
+def table(head: str, body: str) -> str:
+    """A table of rows that are markup."""
     return f'<div class="scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
 
 
-def _heads(names: Sequence[str]) -> str:
+def heads(names: Sequence[str]) -> str:
+    """The row above a table."""
     return f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>"
 
 
-def _cells(cells: Sequence[str]) -> str:
-    """The first names the row; the others may hold the markup of `_both` and are escaped by whoever made them."""
+def row(cells: Sequence[str], mark: str = "") -> str:
+    """The first cell names the row; the others may hold the markup of `both` and are escaped by whoever made them."""
     first, *others = cells
-    return f"<th>{escape(first)}</th>{''.join(f'<td>{cell}</td>' for cell in others)}"
+    told = "".join(f"<td>{cell}</td>" for cell in others)
+    return f'<tr class="{mark}"><th>{escape(first)}</th>{told}</tr>'
 
 
-def _both(figure: Mapping[str, float | None]) -> str:
+def both(figure: Mapping[str, float | None]) -> str:
+    """A figure with its interval, as markup."""
     return f"{_plain(figure['mean'], 3)} <small>{_range(figure, 3)}</small>"
 
 
 def _range(figure: Mapping[str, float | None], digits: int) -> str:
     if figure["low"] is None or figure["high"] is None:
         return ""
-    return f"{figure['low']:.{digits}f}–{figure['high']:.{digits}f}"
+    return f"{report.rounded(figure['low'], digits)}–{report.rounded(figure['high'], digits)}"
 
 
 def _plain(value: float | None, digits: int) -> str:
-    return "–" if value is None or value != value else f"{value:.{digits}f}"
+    return "–" if value is None or value != value else report.rounded(value, digits)
 
 
 def _signed(change: Change) -> str:

@@ -1,6 +1,6 @@
 """A system over a collection → how well it ranks passages, query by query, so that two runs compare in pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf, log2, nan
@@ -8,11 +8,12 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from eval import metrics
-from eval.collection import Collection, Grades, Passage, Query
+from eval.collection import Collection, Grades, Judgements, Passage, Query
 from eval.run import Progress, figure, machine, packages
 
 SCHEMA_VERSION = 1  # raise when a reader of the old JSON would misread the new
 DEPTH = 10  # passages ranked for each query
+_TITLE = 100  # characters
 
 
 class System(Protocol):
@@ -34,11 +35,11 @@ class Ranked:
     indexing: float
     searching: Mapping[str, float]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, *, seed: int = metrics.SEED) -> dict[str, Any]:
         """As plain JSON values: the figures, and each query."""
         rows = list(self.scores.values())
         return {
-            "figures": {name: figure([row[name] for row in rows]) for name in rows[0]},
+            "figures": {name: figure([row[name] for row in rows], seed=seed) for name in rows[0]},
             "seconds": {"indexing": round(self.indexing, 1), "search": _median(list(self.searching.values()))},
             "queries": {
                 key: {"scores": dict(scores), "ranking": list(self.rankings[key])}
@@ -63,19 +64,35 @@ def run(system: System, collection: Collection, split: str, *, progress: Progres
     return Ranked(rankings, scores, indexing, searching)
 
 
-def results(collection: Collection, split: str, systems: Mapping[str, Ranked]) -> dict[str, Any]:
-    """What was run on one collection, as plain JSON values."""
+def results(
+    collection: Collection, split: str, systems: Mapping[str, Ranked], *, seed: int = metrics.SEED
+) -> dict[str, Any]:
+    """What was run on one collection, as plain JSON values: figures, rankings, and what a reader must know of both."""
+    judgements = collection.judgements(split)
     return {
         "schema": SCHEMA_VERSION,
         "kind": "ranking",
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seed": seed,
         "machine": machine(),
         "packages": packages(),
         "collection": collection.name,
         "split": split,
         "passages": len(collection.passages),
-        "systems": {name: ranked.to_dict() for name, ranked in systems.items()},
+        "systems": {name: ranked.to_dict(seed=seed) for name, ranked in systems.items()},
+        "queries": {
+            key: {"query": collection.queries[key].text, "relevant": dict(grades)} for key, grades in judgements.items()
+        },
+        "titles": _titles(collection, judgements, systems.values()),
     }
+
+
+def _titles(collection: Collection, judgements: Judgements, systems: Iterable[Ranked]) -> dict[str, str]:
+    """What to call each passage that is relevant or was ranked: its title, or how it begins."""
+    ranked = (passage for system in systems for ranking in system.rankings.values() for passage in ranking)
+    judged = (passage for grades in judgements.values() for passage in grades)
+    shown = dict.fromkeys([*judged, *ranked])
+    return {key: " ".join(collection.passages[key].whole.partition("\n")[0].split())[:_TITLE] for key in shown}
 
 
 def score(ranking: Sequence[str], grades: Grades) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
@@ -20,6 +21,20 @@ Scores: TypeAlias = Mapping[str, float | None]  # metric → score of one questi
 
 _BY_KIND = ("recall@5", "containment", "citation_recall")  # what fits a terminal; the JSON has all
 _NOTHING = "–"
+_LARGE = 100  # from which a figure has no digits after its point
+SPENT = ("tokens_read", "tokens_written", "cost_of_1000")
+
+
+@dataclass(frozen=True, slots=True)
+class RankingChange:
+    """A figure before and now over so many queries of both runs, with the 95 % interval of its change."""
+
+    name: str
+    queries: int
+    before: float
+    now: float
+    low: float
+    high: float
 
 
 class ReportError(rag.RagError):
@@ -28,12 +43,16 @@ class ReportError(rag.RagError):
 
 def load(path: Path) -> Run:
     """The results in a JSON file, or in the run.json of a folder; ReportError when it holds something else."""
-    return _load(path / "run.json" if path.is_dir() else path, "records", SCHEMA_VERSION)
+    return _load(_json_of(path), "records", SCHEMA_VERSION)
 
 
 def load_ranking(path: Path) -> Run:
-    """The results of one collection in a JSON file; ReportError when it holds something else."""
-    return _load(path, "systems", ranking.SCHEMA_VERSION)
+    """The results of one collection, as `load` finds them."""
+    return _load(_json_of(path), "systems", ranking.SCHEMA_VERSION)
+
+
+def _json_of(path: Path) -> Path:
+    return path / "run.json" if path.is_dir() else path
 
 
 def _load(path: Path, part: str, version: int) -> Run:
@@ -55,14 +74,32 @@ def _load(path: Path, part: str, version: int) -> Run:
 def overall(run: Run) -> Table:
     """Every figure with its 95 % interval, a column for each split."""
     shown = splits(run)
-    table = _table(f"{len(run['records'])} questions, {run['date']}", "figure", *shown)
+    table = _table(f"{asked(run)}, {run['date']}", "figure", *shown)
     groups = [run["figures"][split]["all"] for split in shown]
     for name in groups[0]:
         if name != "seconds":
-            table.add_row(_label(name), *(_cell(group[name]) for group in groups))
+            table.add_row(label_in(run, name), *(_cell(group[name]) for group in groups))
     for name in ("median", "p95"):
         table.add_row(f"seconds, {name}", *(_cell(latency(group, name)) for group in groups))
     return table
+
+
+def asked(run: Run) -> str:
+    """How many questions, and what they were drawn from if they are a sample."""
+    drawn_from = run.get("drawn_from")
+    told = f"{len(run['records'])} questions"
+    return f"{told} drawn from {drawn_from} with seed {run['seed']}" if drawn_from else told
+
+
+def label_in(run: Run, name: str) -> str:
+    """What a table calls a figure: also whether tokens, and what is computed of them, are estimated."""
+    estimated = name in SPENT and any(record["answer"].get("tokens_are") == "estimated" for record in run["records"])
+    return _label(name) + (", estimated" if estimated else "")
+
+
+def rounded(value: float, digits: int) -> str:
+    """A figure with so many digits after the point; none from a hundred on."""
+    return f"{value:.{digits}f}" if abs(value) < _LARGE else f"{value:,.0f}"
 
 
 def latency(group: Mapping[str, Mapping[str, float | None]], name: str) -> dict[str, float | None]:
@@ -135,7 +172,7 @@ def told(one: Difference) -> Iterator[Text]:
 def rankings(run: Run) -> Table:
     """Each system's figures on a collection with their 95 % intervals."""
     (metric_names, *_) = (one["figures"] for one in run["systems"].values())
-    table = _table(_heading(run), "system", *map(_label, metric_names))
+    table = _table(heading(run), "system", *map(_label, metric_names))
     for name, system in run["systems"].items():
         table.add_row(name, *(_cell(figure, 3) for figure in system["figures"].values()))
     return table
@@ -143,11 +180,31 @@ def rankings(run: Run) -> Table:
 
 def ranking_comparison(run: Run, baseline: Run) -> Table:
     """As `comparison`, of the first system of either run, over the queries of both."""
+    changes = ranking_changes(run, baseline)
+    table = _table(f"Against {baseline['date']}, {changes[0].queries} queries", "figure", "before", "now", "change")
+    for one in changes:
+        told = _signed(one.now - one.before, one.low, one.high)
+        style = "bold" if one.low > 0 or one.high < 0 else ""
+        table.add_row(_label(one.name), _plain(one.before), _plain(one.now), told, style=style)
+    return table
+
+
+def ranking_changes(run: Run, baseline: Run) -> list[RankingChange]:
+    """What changed in each figure of the first system of either run; ReportError for runs that share no query."""
     if run["collection"] != baseline["collection"]:
         raise ReportError(f"The earlier run is of {baseline['collection']}, this one of {run['collection']}.")
-    before, now = _first(baseline), _first(run)
-    pairs = [(before[key]["scores"], now[key]["scores"]) for key in now if key in before]
-    return _changes(f"Against {baseline['date']}, {len(pairs)} queries", pairs)
+    before, now = queries_of(baseline), queries_of(run)
+    both = [key for key in now if key in before]
+    if not both:
+        raise ReportError("The earlier run has none of these queries.")
+    sides = [[queries[key]["scores"] for key in both] for queries in (before, now)]
+    return [_ranking_change(name, sides[0], sides[1], run["seed"]) for name in sides[1][0]]
+
+
+def _ranking_change(name: str, before: Sequence[Scores], now: Sequence[Scores], seed: int) -> RankingChange:
+    first, second = ([_score(scores.get(name)) for scores in side] for side in (before, now))
+    interval = metrics.change_interval(first, second, seed=seed)
+    return RankingChange(name, len(now), metrics.mean(first), metrics.mean(second), *interval)
 
 
 def markdown(run: Run) -> str:
@@ -157,7 +214,7 @@ def markdown(run: Run) -> str:
     if NAME in run["systems"] and not all(name.startswith(NAME) for name in run["systems"]):
         rows.append([f"**{NAME} less the best other**", *(_lead(run, name) for name in names)])
     lines = [["system", *map(_label, names)], ["---"] * (1 + len(names)), *rows]
-    return "\n".join([f"### {_heading(run)}", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
+    return "\n".join([f"### {heading(run)}", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
 
 def _lead(run: Run, name: str) -> str:
@@ -167,18 +224,7 @@ def _lead(run: Run, name: str) -> str:
     scores = (run["systems"][key]["queries"].values() for key in (best, NAME))
     before, now = ([query["scores"][name] for query in queries] for queries in scores)
     change = metrics.mean(now) - metrics.mean(before)
-    return f"{_signed(change, *metrics.change_interval(before, now))} to {best}"
-
-
-def _changes(title: str, pairs: Sequence[tuple[Scores, Scores]]) -> Table:
-    table = _table(title, "figure", "before", "now", "change")
-    for name in pairs[0][1] if pairs else ():
-        before, now = ([_score(scores.get(name)) for scores in side] for side in zip(*pairs, strict=True))
-        first, second = metrics.mean(before), metrics.mean(now)
-        low, high = metrics.change_interval(before, now)
-        style = "bold" if low > 0 or high < 0 else ""
-        table.add_row(_label(name), _plain(first), _plain(second), _signed(second - first, low, high), style=style)
-    return table
+    return f"{_signed(change, *metrics.change_interval(before, now, seed=run['seed']))} to {best}"
 
 
 def _table(title: str, *headers: str) -> Table:
@@ -186,12 +232,14 @@ def _table(title: str, *headers: str) -> Table:
     return Table(*headers, title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
 
 
-def _heading(run: Run) -> str:
-    queries = len(next(iter(run["systems"].values()))["queries"])
-    return f"{run['collection']}, {run['split']}: {queries} queries, {run['passages']} passages"
+def heading(run: Run) -> str:
+    """Which queries of what were ranked."""
+    queries, drawn_from = len(next(iter(run["systems"].values()))["queries"]), run.get("drawn_from")
+    drawn = f" drawn from {drawn_from} with seed {run['seed']}" if drawn_from else ""
+    return f"{run['collection']}, {run['split']}: {queries} queries{drawn}, {run['passages']} passages"
 
 
-def _first(run: Run) -> Mapping[str, Any]:
+def queries_of(run: Run) -> Mapping[str, Any]:
     """The queries of the only system of a run, or of its first."""
     queries: Mapping[str, Any] = next(iter(run["systems"].values()))["queries"]
     return queries
@@ -215,10 +263,10 @@ def _label(name: str) -> str:
 def _cell(figure: Mapping[str, float | None], digits: int = 2) -> str:
     if figure["mean"] is None:
         return _NOTHING
-    mean = f"{figure['mean']:.{digits}f}"
+    mean = rounded(figure["mean"], digits)
     if figure["low"] is None or figure["high"] is None:
         return mean
-    return f"{mean} ({figure['low']:.{digits}f}–{figure['high']:.{digits}f})"
+    return f"{mean} ({rounded(figure['low'], digits)}–{rounded(figure['high'], digits)})"
 
 
 def _chance(change: Change) -> str:
@@ -226,7 +274,7 @@ def _chance(change: Change) -> str:
 
 
 def _plain(value: float) -> str:
-    return _NOTHING if isnan(value) else f"{value:.3f}"
+    return _NOTHING if isnan(value) else rounded(value, 3)
 
 
 def _signed(mean: float, low: float, high: float) -> str:

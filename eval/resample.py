@@ -14,20 +14,20 @@ from eval.metrics import SEED, samples
 _SWAPS = 1999  # the smallest p-value is then .0005, which stays below .05 beside a hundred others
 
 
-def interval(figure: Figure, decided: Decisions) -> tuple[float, float]:
+def interval(figure: Figure, decided: Decisions, *, seed: int = SEED) -> tuple[float, float]:
     """The 95 % bootstrap interval of a figure; nan below two questions. Source as for `metrics.interval`."""
-    return _middle(figure(decided, samples(len(decided)))) if len(decided) > 1 else (np.nan, np.nan)
+    return _middle(figure(decided, samples(len(decided), seed))) if len(decided) > 1 else (np.nan, np.nan)
 
 
-def change_interval(figure: Figure, before: Decisions, now: Decisions) -> tuple[float, float]:
+def change_interval(figure: Figure, before: Decisions, now: Decisions, *, seed: int = SEED) -> tuple[float, float]:
     """The 95 % bootstrap interval of the change of a figure over the same questions in order, drawn in pairs."""
     if len(now) < 2:
         return np.nan, np.nan
-    drawn = samples(len(now))
+    drawn = samples(len(now), seed)
     return _middle(figure(now, drawn) - figure(before, drawn))
 
 
-def p_value(before: Sequence[float], now: Sequence[float]) -> float:
+def p_value(before: Sequence[float], now: Sequence[float], *, seed: int = SEED) -> float:
     """The probability of a change of the mean at least so large if it were chance which run a score is of; two-sided.
 
     A paired randomisation test: the scores of a question are swapped or not, 1,999 times. Smucker, Allan & Carterette,
@@ -39,17 +39,17 @@ def p_value(before: Sequence[float], now: Sequence[float]) -> float:
     if not known.any(axis=1).all():
         return np.nan
     filled = np.where(known, scores, 0)
-    kept = np.vstack([np.ones((1, scores.shape[1])), _kept(scores.shape[1])])
+    kept = np.vstack([np.ones((1, scores.shape[1])), _kept(scores.shape[1], seed)])
     sums, counts = (kept @ side.T + (1 - kept) @ side[::-1].T for side in (filled, known.astype(float)))
     with np.errstate(invalid="ignore"):  # a swap may leave a run without a score
         return _beyond(np.diff(sums / counts, axis=1)[:, 0])
 
 
-def figure_p_value(figure: Figure, before: Decisions, now: Decisions) -> float:
+def figure_p_value(figure: Figure, before: Decisions, now: Decisions, *, seed: int = SEED) -> float:
     """As `p_value`, of a figure of many questions."""
     if not len(now):
         return np.nan
-    kept = np.vstack([np.ones((1, len(now))), _kept(len(now))])
+    kept = np.vstack([np.ones((1, len(now))), _kept(len(now), seed)])
     both = before + now
     return _beyond(figure(both, np.hstack([1 - kept, kept])) - figure(both, np.hstack([kept, 1 - kept])))
 
@@ -65,9 +65,9 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 @lru_cache(maxsize=2)
-def _kept(count: int) -> Floats:
+def _kept(count: int, seed: int) -> Floats:
     """1 where a question's scores are left as they are, 0 where they are swapped, shape (1999, count)."""
-    return np.random.default_rng(SEED).integers(0, 2, size=(_SWAPS, count)).astype(float)
+    return np.random.default_rng(seed).integers(0, 2, size=(_SWAPS, count)).astype(float)
 
 
 def _beyond(changes: Floats) -> float:

@@ -107,19 +107,22 @@ class Results:
     date: str  # ISO 8601, local time
     settings: rag.Settings
     records: tuple[Entry, ...]  # what `Record.to_dict` gives
+    seed: int = metrics.SEED  # of all that is drawn: the sample, the intervals, the swaps of a comparison
+    drawn_from: int | None = None  # so many questions, where these are a sample of them
 
     def to_dict(self) -> dict[str, Any]:
         """The results as plain JSON values: what was run, where, the figures, and each question."""
         return {
             "schema": SCHEMA_VERSION,
             "date": self.date,
-            "seed": metrics.SEED,
+            "seed": self.seed,
+            "drawn_from": self.drawn_from,
             "settings": self.settings.model_dump(mode="json", exclude={"llm_key"}),
             "fingerprint": self.settings.fingerprint,
             "machine": machine(),
             "packages": packages(),
-            "figures": figures(self.records),
-            "types": by_type(self.records),
+            "figures": figures(self.records, seed=self.seed),
+            "types": by_type(self.records, seed=self.seed),
             "records": list(self.records),
         }
 
@@ -129,6 +132,8 @@ def run(
     questions: Sequence[Question],
     *,
     settings: rag.Settings,
+    seed: int = metrics.SEED,
+    drawn_from: int | None = None,
     done: Mapping[str, Entry] = MappingProxyType({}),
     keep: Callable[[Entry], None] = lambda record: None,
     progress: Progress = lambda done, total: None,
@@ -144,14 +149,15 @@ def run(
         bot.ask(left[0].question)  # untimed: the first question loads the models, which is seconds of start-up
     records = dict(done)
     for question in left:
-        records[question.id] = ask(bot, question).to_dict()
+        records[question.id] = ask(bot, question, settings).to_dict()
         keep(records[question.id])
         progress(len(records), len(questions))
-    return Results(started, settings, tuple(records[question.id] for question in questions))
+    asked = tuple(records[question.id] for question in questions)
+    return Results(started, settings, asked, seed=seed, drawn_from=drawn_from)
 
 
-def ask(bot: Bot, question: Question) -> Record:
-    """One question with its conversation, answered, timed and scored.
+def ask(bot: Bot, question: Question, settings: rag.Settings) -> Record:
+    """One question with its conversation, answered, timed and scored; also by what it took where there is a model.
 
     A follow-up is ranked by the passages of its answer, because only the conversation says what it asks.
     """
@@ -162,7 +168,8 @@ def ask(bot: Bot, question: Question) -> Record:
     evidence = bot.explain(question.question, history)
     passages = evidence.passages if history else bot.retrieve(question.question, k=_DEPTH)
     ranking = tuple(passage.span for passage in passages)
-    return Record(question, answer, evidence, ranking, score(question, answer, ranking), seconds)
+    scores = score(question, answer, ranking) | (spent(answer, settings) if settings.llm != "none" else {})
+    return Record(question, answer, evidence, ranking, scores, seconds)
 
 
 def converse(bot: Bot, questions: Iterable[str]) -> tuple[rag.Turn, ...]:
@@ -205,7 +212,20 @@ def score(question: Question, answer: rag.Answer, ranking: Sequence[rag.Span]) -
     }
 
 
-def figures(records: Sequence[Entry]) -> dict[str, dict[str, Figures]]:
+def spent(answer: rag.Answer, settings: rag.Settings) -> dict[str, float]:
+    """What a language model took for an answer: tokens, and the cost of a thousand such answers where it has a price.
+
+    nan where the model was not asked: the question was declined before.
+    """
+    read, written = (answer.tokens_read, answer.tokens_written) if answer.tokens_are else (nan, nan)
+    taken = {"tokens_read": read, "tokens_written": written}
+    if settings.llm_price_read is None and settings.llm_price_written is None:
+        return taken
+    cost = read * (settings.llm_price_read or 0) + written * (settings.llm_price_written or 0)
+    return taken | {"cost_of_1000": cost / 1000}  # prices are of a million tokens
+
+
+def figures(records: Sequence[Entry], *, seed: int = metrics.SEED) -> dict[str, dict[str, Figures]]:
     """split → kind → metric → {mean, low, high, n}, and the seconds; "all" is every split or kind."""
     splits = sorted({record["split"] for record in records})
     kinds = [kind for kind in KINDS if any(record["kind"] == kind for record in records)]
@@ -213,33 +233,34 @@ def figures(records: Sequence[Entry]) -> dict[str, dict[str, Figures]]:
         split: {
             kind: summary
             for kind in ("all", *kinds)
-            if (summary := summarise([record for record in records if _in(record, split, kind)]))
+            if (summary := summarise([record for record in records if _in(record, split, kind)], seed=seed))
         }
         for split in ("all", *splits)
     }
 
 
-def by_type(records: Sequence[Entry]) -> dict[str, Figures]:
+def by_type(records: Sequence[Entry], *, seed: int = metrics.SEED) -> dict[str, Figures]:
     """Document type → the figures of the questions with gold in one of it, or that were written about one of it."""
     types = sorted({suffix for record in records for suffix in record["types"]})
-    return {suffix: summarise([record for record in records if suffix in record["types"]]) for suffix in types}
+    groups = {suffix: [record for record in records if suffix in record["types"]] for suffix in types}
+    return {suffix: summarise(group, seed=seed) for suffix, group in groups.items()}
 
 
-def summarise(records: Sequence[Entry]) -> Figures:
+def summarise(records: Sequence[Entry], *, seed: int = metrics.SEED) -> Figures:
     """The figures of a group of questions; empty for an empty group."""
     if not records:
         return {}
     decided = decisions(records)
     return {
-        **{name: figure(scores(records, name)) for name in records[0]["scores"]},
-        **{name: _of_all(one, decided) for name, one in calibration.FIGURES.items()},
-        "seconds": _latency([record["seconds"] for record in records]),
+        **{name: figure(scores(records, name), seed=seed) for name in records[0]["scores"]},
+        **{name: _of_all(one, decided, seed) for name, one in calibration.FIGURES.items()},
+        "seconds": _latency([record["seconds"] for record in records], seed),
     }
 
 
-def figure(scores: Sequence[float]) -> dict[str, float | None]:
+def figure(scores: Sequence[float], *, seed: int = metrics.SEED) -> dict[str, float | None]:
     """The mean of the defined scores, its 95 % interval, and how many there are."""
-    return _with_interval(metrics.mean(scores), metrics.interval(scores), len(metrics.defined(scores)))
+    return _with_interval(metrics.mean(scores), metrics.interval(scores, seed=seed), len(metrics.defined(scores)))
 
 
 def scores(records: Sequence[Entry], name: str) -> list[float]:
@@ -286,17 +307,18 @@ def packages() -> dict[str, str]:
     return found
 
 
-def _of_all(one: calibration.Figure, decided: calibration.Decisions) -> dict[str, float | None]:
+def _of_all(one: calibration.Figure, decided: calibration.Decisions, seed: int) -> dict[str, float | None]:
     """A figure that only many questions together have."""
     value = calibration.value(one, decided)
-    return _with_interval(value, (nan, nan) if isnan(value) else resample.interval(one, decided), len(decided))
+    interval = (nan, nan) if isnan(value) else resample.interval(one, decided, seed=seed)
+    return _with_interval(value, interval, len(decided))
 
 
-def _latency(seconds: Sequence[float]) -> dict[str, float | None]:
+def _latency(seconds: Sequence[float], seed: int) -> dict[str, float | None]:
     """Median and 95th percentile with their intervals."""
     told: dict[str, float | None] = {}
     for name, share in (("median", 0.5), ("p95", 0.95)):
-        low, high = metrics.percentile_interval(seconds, share)
+        low, high = metrics.percentile_interval(seconds, share, seed=seed)
         told |= {
             name: _number(metrics.percentile(seconds, share)),
             f"{name}_low": _number(low),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rag.feedback import Feedback
     from rag.ingest import ingest
     from rag.library import Job, Library, ListedDocument, Outcome, SkippedFile
+    from rag.review import Candidate, Quote, Review, Wording
     from rag.schema import (
         Answer,
         Box,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Box",
+    "Candidate",
     "Chatbot",
     "Citation",
     "Claim",
@@ -50,7 +52,9 @@ __all__ = [
     "ListedDocument",
     "Outcome",
     "Passage",
+    "Quote",
     "RagError",
+    "Review",
     "Scope",
     "Settings",
     "SkippedFile",
@@ -59,6 +63,7 @@ __all__ = [
     "Trace",
     "Turn",
     "Weighed",
+    "Wording",
     "ingest",
 ]
 
@@ -69,6 +74,7 @@ _HOME = {
     "Settings": "settings",
     "ingest": "ingest",
     **dict.fromkeys(("Job", "Library", "ListedDocument", "Outcome", "SkippedFile"), "library"),
+    **dict.fromkeys(("Candidate", "Quote", "Review", "Wording"), "review"),
 }
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rag import question as asked
 from rag.answer import abstain, calibration, extract
+from rag.answer.differ import differing
+from rag.answer.marks import mark
 from rag.answer.verify import verify
 from rag.errors import LoadError, ModelError, StoreError
 from rag.feedback import Feedback, keep
@@ -17,6 +20,7 @@ from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.embed import Encode, question_encoder
 from rag.models.first_use import at_first_use
+from rag.models.nli import Infer, inference
 from rag.models.reader import Read, Reader, Reading
 from rag.models.remembered import Remembered
 from rag.models.rerank import Rerank, order, reranker
@@ -51,6 +55,7 @@ _LONGEST_QUESTION = 4000  # characters; beyond that it is no question, and each 
 _MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file need not see ten numbers
 _RECENT = 9  # earlier questions that a search takes up, beside the first; the pull of older ones is below .05
 _LOOKED_AT = 60  # documents that examples are looked for in
+_MOST_UNKNOWN = 5  # names shown with it that the documents lack
 _NEAREST = 3  # passages shown with an answer that is none
 
 
@@ -84,6 +89,7 @@ class Chatbot:
         read: Read,
         rerank: Rerank | None = None,
         llm: "LLM | None" = None,
+        infer: Infer | None = None,
         calibrated: calibration.Calibration | None = None,
     ) -> None:
         self._store = store
@@ -92,6 +98,7 @@ class Chatbot:
         self._read = read
         self._rerank = rerank
         self._llm = llm
+        self._infer = infer
         self._calibrated = calibrated or calibration.shipped()
         self._looking: Viewer | None = None
         self._lock = Lock()
@@ -119,6 +126,7 @@ class Chatbot:
             read=at_first_use(Reader),
             rerank=at_first_use(lambda: reranker(settings.reranker)) if settings.reranker else None,
             llm=llm,
+            infer=at_first_use(lambda: inference(settings.nli)) if settings.nli else None,
             calibrated=calibrated,
         )
 
@@ -153,6 +161,7 @@ class Chatbot:
             read=self._read,
             rerank=self._rerank,
             llm=llm,
+            infer=self._infer,
             calibrated=self._calibrated,
         )
 
@@ -181,24 +190,37 @@ class Chatbot:
         Each extends the last, but the final one takes their place: sentences may have been taken out of it, or a
         language model has failed and it is made of quotations.
         """
-        yield from self._steps(question, history, scope, _Course())
+        for trace in self.traced(question, history, scope=scope):
+            yield trace.answer
+
+    def traced(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Iterator[Trace]:
+        """As `stream`, each answer with what it has come from so far; it costs nothing more."""
+        course = _Course()
+        threshold = self._settings.answer_threshold
+        for grown in self._steps(question, history, scope, course):
+            exchanges = tuple(replace(one, failure=self._without_key(one.failure)) for one in course.exchanges)
+            answer = replace(_counted(grown, exchanges), remark=self._without_key(grown.remark))
+            yield Trace(answer, course.evidence, threshold, exchanges, course.claims)
+
+    def _without_key(self, words: str) -> str:
+        """What a server says of a failure may quote the key that it was given."""
+        key = self._settings.llm_key.get_secret_value()
+        return words.replace(key, "…") if key else words
 
     def trace(self, question: str, history: Sequence[Turn] = (), *, scope: Scope = EVERYTHING) -> Trace:
         """The answer with all that it came from.
 
         Not a part of every answer: those are kept, by the page in the browser, and it is many times as long.
         """
-        course = _Course()
-        *_, answer = self._steps(question, history, scope, course)
-        threshold = self._settings.answer_threshold
-        return Trace(answer, course.evidence, threshold, tuple(course.exchanges), course.claims)
+        *_, trace = self.traced(question, history, scope=scope)
+        return trace
 
     def _steps(self, question: str, history: Sequence[Turn], scope: Scope, course: _Course) -> Iterator[Answer]:
         understood = self._meant(question, history, course.exchanges)
         evidence = course.evidence = self._evidence(understood, scope)
         failure = next((exchange.failure for exchange in course.exchanges if exchange.failure), "")
         if not evidence.passages or evidence.confidence < self._settings.answer_threshold:
-            yield _not_said(question, evidence, evidence.passages, evidence.confidence)
+            yield self._declined(question, evidence, evidence.passages, evidence.confidence)
         elif self._llm is None or failure:  # a model that has just failed is not waited for again
             answer = self._quoted(question, evidence, f"{failure} {OWN_WORDS}" if failure else "")
             course.claims = answer.claims
@@ -222,7 +244,8 @@ class Chatbot:
             weights=abstain.weights()["sentence"],
         )
         facts = self._facts(meant, weighed)
-        return Evidence(meant, found, tuple(weighed), facts, self._calibrated.probability(facts))
+        confidence = self._calibrated.probability(facts)
+        return Evidence(meant, found, tuple(weighed), facts, confidence, differing(meant, weighed))
 
     def examples(self, most: int = 5) -> tuple[str, ...]:
         """Questions to begin with: those in `questions.txt` beside the corpus, where that is what is indexed.
@@ -364,8 +387,9 @@ class Chatbot:
     def _quoted(self, question: str, evidence: Evidence, remark: str = "") -> Answer:
         """The answer in the documents' own words."""
         most, margin = self._settings.sentences, self._settings.sentence_margin
-        answer = self._checked(question, extract.choose(evidence.sentences, most=most, margin=margin), evidence)
-        return replace(answer, remark=remark)
+        drafts = extract.choose(evidence.sentences, most=most, margin=margin, differing=evidence.differing)
+        answer = self._checked(question, drafts, evidence)
+        return replace(answer, remark=" ".join(filter(None, (remark, answer.remark))))
 
     def _written(self, llm: "LLM", question: str, course: _Course) -> Iterator[Answer]:
         from rag.answer import generate
@@ -388,7 +412,7 @@ class Chatbot:
             yield self._quoted(question, evidence, f"{error} {OWN_WORDS}")
             return
         drafts = () if generate.declined(reply) else generate.drafts(reply, found)[0]
-        answer = self._checked(question, drafts, evidence, generate.check)
+        answer = self._checked(question, drafts, evidence, partial(generate.check, infer=self._infer))
         course.claims = answer.claims
         yield self._kept(answer, evidence)
 
@@ -415,10 +439,21 @@ class Chatbot:
         found = tuple(passage for passage in evidence.passages if _stands(passage, documents))
         drafts = [standing for draft in drafts if (standing := _without_changed(draft, found))]
         if not drafts:
-            return _not_said(question, evidence, found, min(evidence.confidence, self._settings.answer_threshold))
+            confidence = min(evidence.confidence, self._settings.answer_threshold)
+            return self._declined(question, evidence, found, confidence)
         claims = check(drafts, documents.__getitem__, found, self._encode, copies=self._copies)
+        claims = mark(evidence.question, claims, evidence.sentences)
         text = " ".join(claim.text for claim in claims)
-        return Answer(question, text, claims, found, False, evidence.confidence, evidence.question)
+        remark = _disagreement(evidence)
+        return Answer(question, text, claims, found, False, evidence.confidence, evidence.question, remark=remark)
+
+    def _declined(self, question: str, evidence: Evidence, found: Sequence[Passage], confidence: float) -> Answer:
+        """That the documents do not say, with the passages nearest to it and the names that they never mention."""
+        unknown = [name for name in asked.names(evidence.question) if not self._is_known(name)]
+        named = ", ".join(f"“{name}”" for name in unknown[:_MOST_UNKNOWN])
+        remark = f"Nowhere in the documents: {named}." if unknown else ""
+        nearest = tuple(found[:_NEAREST])
+        return Answer(question, NOT_SAID, (), nearest, True, confidence, evidence.question, remark=remark)
 
     def _copies(self, document_id: str) -> list[SourceDocument]:
         """Other files of the same content, as far as a reader wants to see them."""
@@ -437,6 +472,18 @@ class Chatbot:
         """Inverse document frequency as BM25 has it (Robertson & Zaragoza, 2009), always positive."""
         present = self._store.document_frequency(term)
         return math.log(1 + (self._store.catalog.count()[1] - present + 0.5) / (present + 0.5))
+
+
+def _counted(answer: Answer, exchanges: Sequence[Exchange]) -> Answer:
+    """The answer with the tokens of its exchanges."""
+    if not exchanges:
+        return answer
+    return replace(
+        answer,
+        tokens_read=sum(exchange.tokens_read for exchange in exchanges),
+        tokens_written=sum(exchange.tokens_written for exchange in exchanges),
+        tokens_are="estimated" if any(one.tokens_are == "estimated" for one in exchanges) else "counted",
+    )
 
 
 def _apart(one: Span, other: Span) -> float:
@@ -474,5 +521,11 @@ def _reranked(hits: Sequence[Hit], question: str, rerank: Rerank, most: int) -> 
     return tuple(replace(hits[place], score=hit.score) for place, hit in zip(places, hits, strict=True))
 
 
-def _not_said(question: str, evidence: Evidence, found: Sequence[Passage], confidence: float) -> Answer:
-    return Answer(question, NOT_SAID, (), tuple(found[:_NEAREST]), True, confidence, evidence.question)
+def _disagreement(evidence: Evidence) -> str:
+    """Which two documents say otherwise, each with its date; empty where none is seen to."""
+    if evidence.differing is None:
+        return ""
+    dates = {passage.span.document_id: passage.date for passage in evidence.passages}
+    names = [one.span.document_id for one in (evidence.sentences[0], evidence.differing)]
+    told = " and ".join(f"{name} ({dates[name]})" if dates.get(name) else name for name in names)
+    return f"The documents differ: {told} do not say the same."

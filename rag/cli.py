@@ -318,6 +318,10 @@ def evaluate(
     gate: Annotated[
         Path | None, typer.Option(help="TOML file of the figures to reach; exit status 1 when one is not.")
     ] = None,
+    sample: Annotated[int | None, typer.Option(min=1, metavar="N", help="Ask only N of them, drawn at random.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the sample and of the intervals.", show_default="13")
+    ] = None,
     attacks: Annotated[
         bool, typer.Option("--attacks", help="Ask beside poisoned documents instead; exit status 1 if one succeeds.")
     ] = False,
@@ -342,8 +346,11 @@ def evaluate(
     if not beir and split not in (None, "dev", "test", "all"):
         raise typer.BadParameter("dev, test or all", param_hint="--split")
     _settings(home)  # what is wrong with them is told first, as by every command
+    drawn_with = evaluation.SEED if seed is None else seed
     if beir:
-        evaluation.rank(beir, split=split or "test", out=output, home=home, against=against)
+        evaluation.rank(
+            beir, split=split or "test", out=output, home=home, against=against, sample=sample, seed=drawn_with
+        )
         return
     evaluation.main(
         questions or evaluation.QUESTIONS,
@@ -352,6 +359,8 @@ def evaluate(
         home=home,
         against=against,
         gate=gate,
+        sample=sample,
+        seed=drawn_with,
     )
 
 
@@ -378,17 +387,55 @@ def calibrate(
 @gold.command()
 def suggest(
     output: Annotated[Path, typer.Option("--out", help="JSONL file to write.")] = Path("suggested.jsonl"),
+    most: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many.", show_default="all; of a model 100")
+    ] = None,
     home: Home = None,
 ) -> None:
-    """Propose questions from the documents' own sentences, by rules and without a model, each with the place it is of.
+    """Propose questions from the documents' own sentences, each with the place that answers it.
 
+    By rules, or in the words of the language model that [bold]RAG_LLM[/] names; Ctrl-C then keeps what it has written.
     Read them before they are used: take out what is not worth asking, and put the others in words of your own.
     """
     import eval as evaluation
 
     _settings(home)
-    count = evaluation.suggest_questions(output, home=home)
+    count = evaluation.suggest_questions(output, home=home, most=most)
     out.print(f"{count} questions: {output}", markup=False, soft_wrap=True)
+
+
+@gold.command()
+def review(
+    questions: Annotated[Path, typer.Argument(help="JSONL file, as `rag gold suggest` writes it.", show_default=False)],
+    home: Home = None,
+) -> None:
+    """Put the questions of a file among those to review on the page, less those that it has already."""
+    from dataclasses import asdict
+
+    from eval.dataset import read
+    from rag.index.store import Store
+    from rag.review import propose
+
+    settings = _settings(home)
+    with closing(Store.open(settings)) as store:
+        count = propose(settings.home, store.catalog, map(asdict, read(questions)))
+    out.print(f"{count} to review.")
+
+
+@gold.command(name="export")
+def export_accepted(
+    output: Annotated[Path | None, typer.Option("--out", help="File to write.", show_default="stdout")] = None,
+    home: Home = None,
+) -> None:
+    """The questions that were accepted on the page, as a question set: questions.jsonl of the index folder."""
+    from rag.review import Review
+
+    lines = [line for line in Review(_settings(home), lambda: None).accepted().split("\n") if line]
+    if output is None:
+        sys.stdout.writelines(_json(json.loads(line)) + "\n" for line in lines)
+    else:
+        output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        out.print(f"{len(lines)} written to {_name(str(output))}.", markup=False)
 
 
 @app.command()
@@ -597,7 +644,8 @@ def _show_trace(trace: Trace) -> None:
     _step("Probability that the documents answer", [decided, *(f"{n}: {v:.2f}" for n, v in evidence.facts.items())])
     for exchange in trace.exchanges:
         _step("Sent to the language model", [exchange.system, exchange.user])
-        _step("It said", [exchange.reply, exchange.failure])
+        tokens = f"tokens: {exchange.tokens_read} read, {exchange.tokens_written} written, {exchange.tokens_are}"
+        _step("It said", [exchange.reply, exchange.failure, tokens])
     _step("Sentences checked", [line for claim in trace.claims for line in _checked(claim)])
 
 
@@ -633,10 +681,17 @@ def _show_answer(answer: Answer) -> None:
     for claim in answer.claims:
         markers = "".join(f"[{citation.marker}]" for citation in claim.citations)
         doubt = "" if claim.verdict == "supported" else f" ({claim.verdict})"
-        out.print(Text(_shown(claim.text)), Text(markers, "cyan"), Text(doubt, "yellow"))
+        out.print(_emphasised(claim), Text(markers, "cyan"), Text(doubt, "yellow"))
     out.print()
     for citation in answer.citations:
         out.print(Text(f"[{citation.marker}] {_place(citation)}: ", "cyan") + Text(f"“{_shown(citation.quote)}”"))
+
+
+def _emphasised(claim: Claim) -> Text:
+    """The sentence with the words bold that answer by themselves."""
+    start, end = claim.marked or (0, 0)
+    parts = (claim.text[:start], ""), (claim.text[start:end], "bold"), (claim.text[end:], "")
+    return Text.assemble(*((_shown(part), style) for part, style in parts))
 
 
 def _place(found: Passage | Citation) -> str:

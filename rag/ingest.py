@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from rag import review
 from rag.errors import ConfigError, LoadError
 from rag.feedback import forget
 from rag.index.catalog import Catalog, NewChunk, Root, Stamp
@@ -197,6 +198,7 @@ def _ingest(
         run.tally.removed += before - store.catalog.known().keys()
         finish(store, settings)
         forget(settings.home, {*run.tally.removed, *run.tally.changed})
+        review.follow(settings.home, store.catalog, changed=run.tally.changed, moved=run.tally.moved)
         _drop_evaluation(settings.home, run.tally.removed)
     return run.tally.report()
 
@@ -219,6 +221,7 @@ def remove(document_ids: Sequence[str], settings: Settings, *, deleting: Path | 
         store.catalog.remove(gone)
         finish(store, settings)
         forget(settings.home, gone)
+        review.follow(settings.home, store.catalog)
         _drop_evaluation(settings.home, gone)
     return gone
 

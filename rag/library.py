@@ -24,6 +24,7 @@ from uuid import uuid4
 
 from rag.errors import LoadError
 from rag.index.catalog import Catalog, Listed
+from rag.review import Review
 from rag.schema import Scope
 from rag.settings import Settings
 
@@ -115,6 +116,7 @@ class Library:
         self._taking = Lock()  # one session after another finds names for its files, while the others read lists
         self._opened: Catalog | None = None
         self._worker = _Worker(command, settings)
+        self.review = Review(settings, self._catalog)
         self._tasks: list[_Task] = []
         self._waiting = SimpleQueue[_Task | None]()
         self._interrupted = Event()
@@ -218,6 +220,7 @@ class Library:
     def close(self) -> None:
         """Cancel what is left to do, end the process and let go of the catalog."""
         self.cancel()
+        self.review.close()
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join()

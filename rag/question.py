@@ -24,7 +24,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("reason", re.compile(r"\bwhy\b|\bfor what reason\b|\bwhat (?:caused|led|made|prompted)\b", re.I)),
 )
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-_DATE = re.compile(rf"\b{_MONTH}\b|\b(?:1[5-9]|20)\d\d\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b")
+_HOUR = r"\b(?:noon|midnight|\d{1,2}:\d\d|\d{1,2} ?(?:[ap]\.?m\b|o[’']clock))"
+_DATE = re.compile(rf"\b{_MONTH}\b|\b(?:1[5-9]|20)\d\d\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|{_HOUR}")
 _COUNT = "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand million"
 _NUMBER = re.compile(rf"\d|\b(?:one|{_COUNT.replace(' ', '|')}|billion|dozen|half|third|quarter)s?\b", re.I)
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+|\b[A-Z][a-z]+ [A-Z][a-z]+")

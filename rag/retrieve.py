@@ -5,6 +5,7 @@ and their dense score is exp(-distance), while fusion here needs the cosine itse
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,7 @@ _FADING = 0.7  # of that, with each turn back; the first question names what the
 _EARLIER = 0.2  # weight of the words of earlier questions
 _TENTH, _USUAL_LEAD = 9, 0.45  # how far the best BM25 is before the tenth, as a share of the best, on six sets
 _SAME_WORDS = 0.85  # share of words in common (Jaccard) from which two passages are one shown twice
+_DENIALS = re.compile(r"\b(?:not|no|never|cannot)\b|n[’']t\b", re.IGNORECASE)
 _MOST_MERGED = 3  # chunks in one passage at most: a passage should read at a glance
 
 
@@ -134,7 +136,7 @@ def passages(
     groups: list[list[Hit]] = []
     seen: list[frozenset[str]] = []
     for hit in hits:
-        words = frozenset(terms(hit.chunk.text))
+        words = _told(hit.chunk.text)
         if any(_alike(words, other) for other in seen):
             continue
         seen.append(words)
@@ -148,7 +150,15 @@ def passages(
     return tuple(_passage(group, document) for group in groups)
 
 
+def _told(text: str) -> frozenset[str]:
+    """The text's words, figures among them, and as one more figure how often it denies."""
+    return frozenset([*terms(text), f"{len(_DENIALS.findall(text))} denials"])
+
+
 def _alike(words: frozenset[str], other: frozenset[str]) -> bool:
+    """True for a passage shown twice. Two versions of one differ in a figure or a denial, and both are of use."""
+    if any(word[0].isdigit() for word in words ^ other):
+        return False
     return len(words & other) >= _SAME_WORDS * max(len(words | other), 1)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 _SAME_TYPE = {"htm": "html", "markdown": "md"}
 
 Verdict = Literal["supported", "weak", "unsupported"]
+TokensAre = Literal["", "counted", "estimated"]  # by whoever cut them, or from the text; empty where there are none
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -124,10 +125,17 @@ class Claim:
     text: str
     citations: tuple[Citation, ...]
     verdict: Verdict
+    check: str = ""  # what decided the verdict, in a few words
+    marked: tuple[int, int] | None = None  # characters of the text that answer by themselves: a name, a date, a figure
 
     def to_dict(self) -> dict[str, Any]:
         """The claim as plain JSON values."""
-        return {"text": self.text, "verdict": self.verdict, "citations": [_flat(one) for one in self.citations]}
+        return {
+            "text": self.text,
+            "verdict": self.verdict,
+            "marked": self.marked and list(self.marked),
+            "citations": [_flat(one) for one in self.citations],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +146,10 @@ class Answer:
     written and when abstained. `confidence` is the estimated probability, 0 to 1, that the documents answer.
     `asked` is what was looked up: the question, or a follow-up made to stand alone; empty where nothing was.
     `withheld` counts sentences of a language model that were taken out because the documents do not support them.
-    `remark` is one line on how the answer came about that a reader must know: sentences were taken out, or quotations
-    stand in for a language model that failed, and why; mostly empty.
+    `remark` is one line that a reader must know, mostly empty: two documents differ, names stand in none of them,
+    sentences were taken out, or quotations stand in for a language model that failed, and why.
+    `tokens_read` and `tokens_written` are what a language model took for it, the rewriting of a follow-up too;
+    `tokens_are` estimated where one of its exchanges is.
     """
 
     question: str
@@ -151,6 +161,9 @@ class Answer:
     asked: str = ""
     withheld: int = 0
     remark: str = ""
+    tokens_read: int = 0
+    tokens_written: int = 0
+    tokens_are: TokensAre = ""
 
     @property
     def reworded(self) -> bool:
@@ -173,6 +186,9 @@ class Answer:
             "confidence": round(self.confidence, 4),
             "withheld": self.withheld,
             "remark": self.remark,
+            "tokens_read": self.tokens_read,
+            "tokens_written": self.tokens_written,
+            "tokens_are": self.tokens_are,
             "claims": [claim.to_dict() for claim in self.claims],
             "passages": [passage.to_dict() for passage in self.passages],
         }
@@ -186,6 +202,7 @@ class Weighed:
     text: str
     signs: Mapping[str, float]
     score: float
+    words: str = ""  # those of its text that the reader takes for the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +214,7 @@ class Evidence:
     sentences: tuple[Weighed, ...]  # best first
     facts: Mapping[str, float]  # what the confidence is computed from; empty where nothing was found
     confidence: float  # probability, 0 to 1, that the documents answer
+    differing: Weighed | None = None  # a sentence of another document that does not say what the best one says
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +225,9 @@ class Exchange:
     user: str
     reply: str
     failure: str = ""
+    tokens_read: int = 0
+    tokens_written: int = 0
+    tokens_are: TokensAre = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +254,7 @@ class Trace:
             "passages": [passage.to_dict() for passage in self.evidence.passages],
             "sentences": [_flat(sentence) for sentence in self.evidence.sentences],
             "exchanges": [asdict(exchange) for exchange in self.exchanges],
-            "claims": [claim.to_dict() for claim in self.claims],
+            "claims": [claim.to_dict() | {"check": claim.check} for claim in self.claims],
         }
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
-LOADER_VERSION = "2"  # raise when the text of an unchanged file would come out differently
+LOADER_VERSION = "3"  # raise when the text of an unchanged file would come out differently
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     reranked: Annotated[int, Field(ge=1, le=1000)] = 20  # chunks that it reads, the best of the fused ranking
 
     # Answering
-    sentences: Annotated[int, Field(ge=1, le=10)] = 3  # at most this many quoted sentences in an extractive answer
+    sentences: Annotated[int, Field(ge=1, le=10)] = 3  # at most this many quoted, and one that a pronoun points to
     sentence_margin: Annotated[float, Field(ge=0)] = 2.0  # log-odds below the best from which a sentence is left out
     answer_threshold: Fraction = 0.3  # probability that the corpus answers, below which it says that it does not
     max_wrong: Annotated[float, Field(gt=0, lt=1)] | None = None  # share of answers; sets the threshold where given
@@ -62,7 +62,12 @@ class Settings(BaseSettings):
     llm_context: Annotated[int, Field(ge=512)] = 4096  # tokens the model reads, prompt and reply together
     llm_reply: Annotated[int, Field(ge=16)] = 400  # tokens of reply at most
     llm_timeout: Annotated[float, Field(gt=0)] = 60.0  # seconds for the model's next words; ten times that for a reply
+    llm_price_read: Annotated[float, Field(ge=0)] | None = (
+        None  # of a million tokens; an evaluation then tells the cost
+    )
+    llm_price_written: Annotated[float, Field(ge=0)] | None = None  # in the same currency; one that is not given is 0
     strictness: Literal["show", "strict"] = "strict"  # a model's unsupported sentences are marked, or taken out
+    nli: str = ""  # model of inference on this machine's disk by name or folder: the last check of a model's sentences
 
     # The page
     host: str = "127.0.0.1"  # loopback: nobody else on the network sees the page unless this is changed

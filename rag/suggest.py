@@ -1,20 +1,24 @@
-"""Questions proposed from the documents' own sentences, by rules and without a language model, each with its span.
+"""Questions proposed from the documents' own sentences, by rules or by a language model, each with its span.
 
 A rule takes a sentence of one plain shape and turns it round: who did something, when, where, how many, what something
 is. Few sentences have such a shape, and those that lean on others are left out, so that what is proposed is mostly good
 English; a person is to read it all the same, and to put the questions in words of their own.
+
+A language model is shown a sentence and asks in its own words. What it writes is dropped where it can be seen to be no
+question of this sentence; whether it is found is not looked at, for then the set would hold what is found.
 
 It cuts sentences exactly as `rag` does, so that gold is what an answer cites.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from itertools import chain, pairwise, zip_longest
+from random import Random
+from typing import Literal, TypeAlias
 
-from rag import sentences
+from rag import prompts, question, sentences
 from rag.schema import SourceDocument, Span
 
 _VERBS = """
@@ -65,6 +69,21 @@ _OFFICE = re.compile(
 _LONGEST = 20  # words of a question
 _SHORTEST = 5
 _ENOUGH = 3  # words after the verb: with fewer of them a question could be about many things
+_POINTS = re.compile(r"(?:It|He|She|They|This|These|That|Those|There|His|Her|Their|Its|Such|Both|But|And|So|Yet)\b")
+_ROW = re.compile(r"[^:;]+: [^;]+; [^:;]+: ")  # of a table, as it is read
+_SENTENCE = range(8, 41)  # words of one that a language model is asked about
+_AROUND = 300  # characters before and after it that the model is shown
+_ANSWER = 12  # words at most
+_REPLY = 800  # characters: a model that has not written its two lines by then does not come to them
+_NEAR = 0.6  # of a question's words that stand in the sentence too, names apart: above it is the sentence turned round
+_TEXTUAL = re.compile(r"\b(?:passage|sentence|text|document|article|author|according to)\b", re.IGNORECASE)
+_LINE = r"^\W*{}\W*?:[ \t*]*(\S.*)"
+_ASKED = re.compile(_LINE.format("question"), re.IGNORECASE | re.MULTILINE)
+_ANSWERED = re.compile(_LINE.format("answer"), re.IGNORECASE | re.MULTILINE)
+_QUOTES = " \t\"“”'*`"
+_COMMON = frozenset(
+    "what when where which whom whose does were have with from that this than into many much they".split()
+)
 _GLOSSARY = 0.7  # of a document's paragraphs begin with a term, else they are headings of what follows
 _TERM = 4  # words
 
@@ -77,6 +96,10 @@ class Suggestion:
     answer: str
     span: Span
     kind: Literal["single_fact", "number_date"]
+
+
+Write: TypeAlias = Callable[[str, str], Iterator[str]]  # system and user prompt → the reply so far, as it grows
+Fault: TypeAlias = str  # why what a model wrote is no suggestion, in a few words
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +120,105 @@ def suggest(documents: Iterable[SourceDocument]) -> list[Suggestion]:
     ]
     once = Counter(suggestion.question for suggestion in found)
     return [suggestion for suggestion in found if once[suggestion.question] == 1]
+
+
+def written(documents: Iterable[SourceDocument], write: Write, *, seed: int) -> Iterator[Suggestion | Fault]:
+    """What a language model makes of sentences drawn at random, of one document after another: suggestions and faults.
+
+    It goes on until the sentences are used up; whoever has enough stops it.
+    """
+    asked = set[str]()
+    for document, (start, end) in _drawn(documents, Random(seed)):
+        sentence = " ".join(document.text[start:end].split())
+        around = document.text[max(0, start - _AROUND) : end + _AROUND]
+        user = prompts.ASKING_USER.format(title=document.title, passage=around, sentence=sentence)
+        reply = _reply(write(prompts.ASKING_SYSTEM, user))
+        found = _judged(reply, sentence, f"{document.title} {around}")
+        if isinstance(found, _Asked) and found.question.lower() in asked:
+            yield "asked before"
+        elif isinstance(found, _Asked):
+            asked.add(found.question.lower())
+            yield Suggestion(found.question, found.answer, Span(document.document_id, start, end), found.kind)
+        else:
+            yield found
+
+
+def _drawn(documents: Iterable[SourceDocument], random: Random) -> Iterator[tuple[SourceDocument, tuple[int, int]]]:
+    """Sentences that may be asked about, each document's in a random order, one of each document in turn."""
+    drawn = []
+    for document in documents:
+        spans = [span for span in sentences.spans(document.text) if _is_askable(document.text[slice(*span)])]
+        drawn.append([(document, span) for span in random.sample(spans, len(spans))])
+    return (one for one in chain.from_iterable(zip_longest(*drawn)) if one)
+
+
+def _is_askable(sentence: str) -> bool:
+    """True if it is prose of a usual length that names something and does not begin by pointing at another sentence."""
+    plain = " ".join(sentence.split())
+    return (
+        len(plain.split()) in _SENTENCE
+        and plain.endswith(".")
+        and plain[0].isupper()
+        and not _POINTS.match(plain)
+        and not _ROW.match(plain)
+        and bool(question.names(plain[1:]))
+    )
+
+
+def _reply(growing: Iterable[str]) -> str:
+    """The reply, as far as it is needed: small models do not end. Thoughts are left out, as far as they are marked."""
+    said = ""
+    for text in growing:
+        thinks = "<think>" in text and "</think>" not in text
+        said = "" if thinks else text.rpartition("</think>")[2]
+        answered = _ANSWERED.search(said)
+        if (answered and "\n" in said[answered.start(1) :]) or len(said) > _REPLY:
+            break
+    return said
+
+
+def _judged(reply: str, sentence: str, around: str) -> _Asked | Fault:
+    """The question and answer of a reply, or why they are none of this sentence."""
+    asked, answered = _ASKED.search(reply), _ANSWERED.search(reply)
+    if not (asked and answered):
+        return "not a question and an answer"
+    asks, answer = asked[1].strip(_QUOTES), answered[1].strip(f"{_QUOTES}.")
+    place = sentence.lower().find(answer.lower())
+    answer = sentence[place : place + len(answer)]
+    if place < 0 or not answer:
+        return "the answer is not in the sentence"
+    if fault := _fault(asks, answer, sentence, around):
+        return fault
+    return _Asked(asks, answer, "number_date" if re.search(rf"\d|{_MONTH}", answer) else "single_fact")
+
+
+def _fault(asks: str, answer: str, sentence: str, around: str) -> Fault:
+    """Why a question is not to be asked; empty where nothing is seen."""
+    if not asks.endswith("?") or not _SHORTEST <= len(asks.split()) <= _LONGEST:
+        return "not one question of usual length"
+    if len(answer.split()) > min(_ANSWER, len(sentence.split()) / 2):
+        return "the answer is the sentence"
+    if answer.lower() in asks.lower():
+        return "the answer is in the question"
+    if question.follows_up(asks) or _TEXTUAL.search(asks):
+        return "it cannot be asked alone"
+    if any(name.lower() not in around.lower() for name in question.names(asks)):
+        return "it names what the passage does not"
+    return "it is the sentence's words" if _nearness(asks, sentence) > _NEAR else ""
+
+
+def _nearness(asks: str, sentence: str) -> float:
+    """Of the question's words how many stand in the sentence, 0 to 1; small words and names, which must, left out."""
+    named = {name.lower() for name in question.names(asks)}
+    own = [word for word in re.findall(r"[^\W_]{4,}", asks.lower()) if word not in named | _COMMON]
+    known = {_stem(word) for word in re.findall(r"[^\W_]+", sentence.lower())}
+    shared = [word for word in own if _stem(word) in known]
+    return len(shared) / len(own) if len(shared) > 1 else 0.0
+
+
+def _stem(word: str) -> str:
+    """A word without its ending, roughly: "visited" and "visits" are one."""
+    return word[:5]
 
 
 def _asked(document: SourceDocument, places: frozenset[str]) -> Iterator[tuple[tuple[int, int], _Asked]]:

@@ -149,7 +149,7 @@ def broken_off(*parts: bytes) -> Respond:
     return respond
 
 
-def refused(status: int, **headers: str) -> Respond:
+def refused(status: int, message: str = "out of memory", **headers: str) -> Respond:
     """An error of this status, with the server's own words."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -157,7 +157,7 @@ def refused(status: int, **headers: str) -> Respond:
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
-        handler.wfile.write(json.dumps({"error": FAILURE}).encode())
+        handler.wfile.write(json.dumps({"error": FAILURE | {"message": message}}).encode())
 
     return respond
 

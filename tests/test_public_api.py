@@ -14,6 +14,7 @@ from rag import Chatbot, Scope, Settings
 PUBLIC = [
     "Answer",
     "Box",
+    "Candidate",
     "Chatbot",
     "Citation",
     "Claim",
@@ -26,7 +27,9 @@ PUBLIC = [
     "ListedDocument",
     "Outcome",
     "Passage",
+    "Quote",
     "RagError",
+    "Review",
     "Scope",
     "Settings",
     "SkippedFile",
@@ -35,6 +38,7 @@ PUBLIC = [
     "Trace",
     "Turn",
     "Weighed",
+    "Wording",
     "ingest",
 ]
 

@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag import Library
-from ui import chat, documents, preferences, render
+from ui import chat, documents, preferences, render, review
 from ui.files import read
 from ui.handlers import Bot
 from ui.routes import routes
@@ -29,7 +29,7 @@ POLICY = (
 def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
     """The page over `bot`; `mount` gives it its theme, style and address.
 
-    Without a library its documents are neither listed nor changed.
+    Without a library its documents are neither listed nor changed, and no questions are reviewed.
     """
     page = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True)
     with page:
@@ -43,12 +43,15 @@ def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
                 parts = chat.layout(kept, bot.examples())
             with gr.Tab("Documents", elem_id="documents-tab") as documents_tab:
                 listed = documents.layout(library)
+            with gr.Tab("Questions", elem_id="questions-tab") as questions_tab:
+                reviewed = review.layout(library)
             with gr.Tab("Evaluation", elem_id="evaluation"):
                 gr.HTML(EVALUATION, apply_default_css=False, js_on_load=None)
             with gr.Tab("Settings", elem_id="settings"):
                 chosen = preferences.layout(bot.settings, bot.facts())
         chat.wire(bot, page, parts, chosen)
         documents.wire(library, listed, [page.load, documents_tab.select])
+        review.wire(library, reviewed, [questions_tab.select])
     page.queue()
     return page
 
@@ -66,7 +69,7 @@ def mount(application: FastAPI, bot: Bot, page: gr.Blocks) -> FastAPI:
         show_error=False,
         ssr_mode=False,
         theme=_theme(),
-        css_paths=[HERE / name for name in ("style.css", "document.css", "documents.css")],
+        css_paths=[HERE / name for name in ("style.css", "document.css", "documents.css", "review.css")],
     )
     return application
 

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
-from rag import Answer, Evidence, Feedback, RagError, Scope, Settings, Turn
+from rag import Evidence, Feedback, RagError, Scope, Settings, Trace, Turn
 from ui import record, render
 from ui.render import Entry, Failure
 from ui.routes import Library
-from ui.trace import trace
+from ui.trace import Traced, trace
 
 # Conversation HTML, sources HTML, what was said, and the same as the browser keeps it; None while that stays as it is
 View = tuple[str, str, list[Entry], str | None]
@@ -22,8 +22,8 @@ class Bot(Library, Protocol):
     def adjusted(self, *, passages: int, sentences: int, threshold: float, written: bool = True) -> Self:
         """The same bot answering in another way."""
 
-    def stream(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Iterator[Answer]:
-        """The answer as it grows; only the last one is verified."""
+    def traced(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Iterator[Trace]:
+        """The answer as it grows, with what it came from; only the last one is verified."""
 
     def explain(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Evidence:
         """What an answer is decided from."""
@@ -88,9 +88,9 @@ def answer(bot: Bot, question: str, history: Sequence[Entry], wish: Wish) -> Ite
     sources, said = render.earlier_sources(past), past
     yield render.writing(past, question, None), sources, said, None
     try:
-        for draft in wish.told(bot).stream(question, _turns(past), scope=wish.scope):
-            said = [*past, Turn(question, draft)]
-            yield render.writing(past, question, draft), sources, said, None
+        for draft in wish.told(bot).traced(question, _turns(past), scope=wish.scope):
+            said = [*past, Traced(question, draft.answer, draft)]
+            yield render.writing(past, question, draft.answer), sources, said, None
     except (RagError, ValueError) as error:
         said = [*past, Failure(question, " ".join(str(error).split()))]
     except Exception:  # a bug; the person who asked must not wait for ever
@@ -119,12 +119,20 @@ def why(bot: Bot, history: Sequence[Entry], number: int, wish: Wish) -> str:
     turn = _turn(history, number)
     if turn is None:
         return ""
-    told = wish.told(bot)
+    if isinstance(turn, Traced):
+        return trace(turn.trace)
     try:
-        evidence = told.explain(turn.question, _turns(history[: number - 1]), scope=wish.scope)
+        evidence = _evidence(bot, turn, _turns(history[: number - 1]), wish)
     except (RagError, ValueError) as error:
         return render.problem(str(error))
-    return trace(evidence, turn.answer, threshold=wish.threshold)
+    return trace(Trace(turn.answer, evidence, wish.threshold, (), turn.answer.claims), is_kept=False)
+
+
+def _evidence(bot: Bot, turn: Turn, earlier: Sequence[Turn], wish: Wish) -> Evidence:
+    """What an answer that the browser kept came from, looked up again; no language model is asked to reword it."""
+    is_reworded = turn.answer.reworded and bot.settings.llm != "none" and wish.written
+    question, history = (turn.answer.asked, ()) if is_reworded else (turn.question, earlier)
+    return replace(wish, written=False).told(bot).explain(question, history, scope=wish.scope)
 
 
 def judge(bot: Bot, history: Sequence[Entry], number: int, verdict: str, note: str) -> str:

@@ -156,10 +156,19 @@ def _understood(answer: Answer) -> str:
 def _claim(claim: Claim, passages: Sequence[Passage], turn: int) -> str:
     markers = "".join(_marker(citation, passages, turn) for citation in claim.citations)
     if claim.verdict == "supported":
-        return f'<span class="claim">{escaped(claim.text)}</span>{markers}'
+        return f'<span class="claim">{_emphasised(claim)}</span>{markers}'
     label = "weakly supported" if claim.verdict == "weak" else "not supported by the documents"
-    words = f'<span class="claim {claim.verdict}">{escaped(claim.text)}</span>'
+    words = f'<span class="claim {claim.verdict}">{_emphasised(claim)}</span>'
     return f'{words}{markers} <span class="verdict {claim.verdict}">{label}</span>'
+
+
+def _emphasised(claim: Claim) -> str:
+    """The sentence with the words bold that answer by themselves."""
+    if claim.marked is None:
+        return escaped(claim.text)
+    start, end = claim.marked
+    before, words, after = (escaped(part) for part in (claim.text[:start], claim.text[start:end], claim.text[end:]))
+    return f"{before}<b>{words}</b>{after}"
 
 
 def _marker(citation: Citation, passages: Sequence[Passage], turn: int) -> str:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag import prompts
-from rag.answer.verify import verify
+from rag.answer.verify import inferred, verify
 from rag.errors import ConfigError, ModelError
 from rag.models.embed import Encode
 from rag.models.llm import Count, counter, estimated, replies
+from rag.models.nli import Infer
 from rag.schema import Answer, Citation, Claim, Draft, Exchange, Passage, SourceDocument, Span, Turn
 from rag.sentences import is_heading, spans
 
@@ -125,19 +126,20 @@ def check(
     encode: Encode,
     *,
     copies: Callable[[str], Sequence[SourceDocument]] = lambda document_id: (),
+    infer: Infer | None = None,
 ) -> tuple[Claim, ...]:
     """The drafts verified; one that its passages do not support is bound to others if these do.
 
-    Small models write good sentences with wrong numbers.
+    Small models write good sentences with wrong numbers. What is found is put to `infer` where there is one.
     """
     claims = verify(drafts, document, passages, encode, copies=copies)
     lost = [at for at, claim in enumerate(claims) if claim.verdict == "unsupported" and drafts[at].sources]
     unbound = [Draft(drafts[at].text, ()) for at in lost]
     found = dict(zip(lost, verify(unbound, document, passages, encode, copies=copies), strict=True))
-    better = (
+    better = tuple(
         found[at] if at in found and found[at].verdict == "supported" else claim for at, claim in enumerate(claims)
     )
-    return numbered(tuple(better))
+    return numbered(inferred(better, document, infer) if infer else better)
 
 
 def strict(answer: Answer) -> Answer:

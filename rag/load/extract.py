@@ -14,3 +14,11 @@ class Extract:
     language: str | None = None  # BCP 47, as the file names it
     source: str | None = None  # the address that it was taken from
     notes: tuple[str, ...] = ()  # what could not be read in a file that otherwise was, for the report of the ingest
+
+
+def hidden_note(characters: int) -> tuple[str, ...]:
+    """The note on words that were left out because no reader sees them; none where there were none."""
+    of = "character" if characters == 1 else "characters"
+    return (
+        (f"{characters:,} {of} of hidden text {'was' if characters == 1 else 'were'} left out",) if characters else ()
+    )

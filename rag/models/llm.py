@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
 Count: TypeAlias = Callable[[str], int]  # text → tokens
+Usage: TypeAlias = tuple[int, int]  # tokens read and written, as a server tells them
 
 _OLLAMA_URL = "http://127.0.0.1:11434"  # where `ollama serve` listens unless told otherwise
 _NO_KEY = "none"  # the OpenAI client wants some key, and without one would take OPENAI_API_KEY from the environment
@@ -27,6 +29,10 @@ _TURNED_AWAY = frozenset((429, 503, 529))  # too many requests; loading, or over
 _WHOLE = 10  # times the wait for the next words: how long a whole reply may take
 _LONGEST_TOKEN = 16  # characters on average; English has 4 to 5
 _MESSAGE = 300  # characters of a server's own words that are shown
+_USAGE = (
+    "stream_options"  # by which an OpenAI-like server is asked for its count of tokens; Mistral's refuses it, HTTP 422
+)
+_NAMES_OF_USAGE = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))  # the second Anthropic's
 
 # Of SmolLM2's tokenizer, which cuts finer than those of larger models: English has 4 to 5 letters to a token, numbers
 # one digit, a table's marks one each, Chinese and emoji 1.4 to 1.7 bytes.
@@ -69,7 +75,7 @@ def replies(
     timeout: float = 60.0,
     heard: list[Exchange] | None = None,
 ) -> Iterator[str]:
-    """The reply so far, each time it grows; what was asked and said is added to `heard` at the end.
+    """The reply so far, each time it grows; what was asked, said and counted is added to `heard` at the end.
 
     A server that turns a request away is asked again, as long as no word was said. Raises ModelError if the model
     cannot be reached, fails, breaks off, says nothing for `timeout` seconds, or does not end within ten times that
@@ -79,17 +85,21 @@ def replies(
 
     messages = [ChatMessage(role=MessageRole.SYSTEM, content=system), ChatMessage(role=MessageRole.USER, content=user)]
     text = failure = ""
+    usage: Usage | None = None
     try:
-        for text in _tried(llm, messages, timeout):
-            if len(text) > reply * _LONGEST_TOKEN:
+        for said, told in _tried(llm, messages, timeout):
+            usage = told
+            if len(said) > reply * _LONGEST_TOKEN:
                 raise ModelError(_ENDLESS)
-            yield text
+            if said != text:
+                text = said
+                yield text
     except ModelError as error:
         failure = str(error)
         raise
     finally:
         if heard is not None:
-            heard.append(Exchange(system, user, text, failure))
+            heard.append(_exchange(llm, Exchange(system, user, text, failure), usage))
 
 
 def counter(llm: "LLM") -> Count:
@@ -108,29 +118,46 @@ def estimated(text: str) -> int:
     return int(letters / _LETTERS_PER_TOKEN + signs + foreign / _BYTES_PER_TOKEN) + 1
 
 
-def _tried(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator[str]:
+def _exchange(llm: "LLM", exchange: Exchange, usage: Usage | None) -> Exchange:
+    """The exchange with its tokens: as the server told them, else of the texts alone, without the chat template's."""
+    if usage is not None:
+        return replace(exchange, tokens_read=usage[0], tokens_written=usage[1], tokens_are="counted")
+    count = estimated if exchange.failure else counter(llm)  # what has failed is asked nothing more
+    turned_away = exchange.failure and not exchange.reply
+    return replace(
+        exchange,
+        tokens_read=0 if turned_away else count(exchange.system) + count(exchange.user),
+        tokens_written=count(exchange.reply) if exchange.reply else 0,
+        tokens_are="estimated" if count is estimated else "counted",
+    )
+
+
+def _tried(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator[tuple[str, Usage | None]]:
     waits, text = iter(_WAITS), ""
     while True:
         try:
-            for text in _growing(llm, messages, timeout):
-                yield text
+            for text, usage in _growing(llm, messages, timeout):
+                yield text, usage
             return
         except Exception as error:  # the clients of three servers share no base class of errors
+            if _USAGE in str(error) and getattr(llm, "additional_kwargs", {}).pop(_USAGE, None):
+                continue
             wait = None if text else _wait(error, next(waits, None))
             if wait is None:
                 raise error if isinstance(error, ModelError) else ModelError(_explain(error)) from error
         sleep(wait)
 
 
-def _growing(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator[str]:
+def _growing(llm: "LLM", messages: Sequence["ChatMessage"], timeout: float) -> Iterator[tuple[str, Usage | None]]:
     text, ended, any_read = "", None, False
+    usage: Usage | None = None
     for response in _read(llm, messages, timeout):
         any_read = True
         told = _ended(response.raw)
         ended = ended if told is None else told
-        if response.delta:
-            text += response.delta  # llama-index-llms-anthropic 0.12 leaves message.content empty until the end
-            yield text
+        text += response.delta or ""  # llama-index-llms-anthropic 0.12 leaves message.content empty until the end
+        usage = _usage(response.raw) or usage  # mostly told after the last word
+        yield text, usage
     if ended is False:
         raise ModelError(_BROKE_OFF)
     if not any_read:
@@ -197,6 +224,7 @@ def _openai_like(settings: Settings) -> "LLM":
         temperature=0,
         timeout=settings.llm_timeout,
         max_retries=_RETRIES,
+        additional_kwargs={_USAGE: {"include_usage": True}},
     )
     return llm
 
@@ -271,6 +299,20 @@ def _ended(raw: Any) -> bool | None:
         return raw["type"] == "message_delta" if "type" in raw else done  # Anthropic: the reason why it stopped
     choices = getattr(raw, "choices", None)  # OpenAI
     return bool(choices[0].finish_reason) if choices else None
+
+
+def _usage(raw: Any) -> Usage | None:
+    """The tokens that the chunk a client read last tells of; None where it does not tell both."""
+    usage = _field(raw, "usage")
+    for names in _NAMES_OF_USAGE:
+        read, written = (_field(usage, name) for name in names)
+        if isinstance(read, int) and isinstance(written, int):
+            return read, written
+    return None
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
 def _explain(error: Exception) -> str:

@@ -17,7 +17,7 @@ _SHA256 = "b075d66b3f63f3b0d0b6bec73678856f684ff14751f76bcff6cf5b4c41a0c800"
 _MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
 _MOST_QUESTION = 100  # tokens: what is left of the window is for the passage
 _LONGEST = 1000  # characters of a question at most
-_BATCH = 16  # passages in one run
+_BATCH = 4  # passages in one run; as of sentences, less is padded
 _LONGEST_WORDS = 30  # tokens of an answer's words at most
 
 

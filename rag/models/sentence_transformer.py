@@ -49,23 +49,36 @@ def cross_encoder(name_or_folder: str) -> Any:
 
     It gives one number for a pair, of any size. Raises ModelError if there is none, or if it sorts pairs into classes.
     """
-    from sentence_transformers import CrossEncoder
-    from torch.nn import Identity
-
-    _without_bars()
-    try:  # without its sigmoid, which makes the best ones equal
-        model: Any = CrossEncoder(_on_disk(name_or_folder), local_files_only=True, activation_fn=Identity())
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"No reranker at {name_or_folder!r}, and none is fetched. Set RAG_RERANKER to a folder that holds a"
-            " cross-encoder, or to the name of one that was downloaded before; or to nothing, to do without."
-        ) from error
+    model = _cross_encoder(name_or_folder, "reranker", "RAG_RERANKER")
     if model.num_labels != 1:
         raise ModelError(
             f"{name_or_folder!r} gives {model.num_labels} scores for a pair, and a reranker gives one."
             " Set RAG_RERANKER to a cross-encoder for ranking."
         )
     return model
+
+
+def pair_classifier(name_or_folder: str) -> tuple[Any, dict[str, int]]:
+    """The CrossEncoder that sorts pairs into classes, from where `cross_encoder` looks, and its classes by name.
+
+    It gives one logit of each class for a pair. Raises ModelError if there is none.
+    """
+    model = _cross_encoder(name_or_folder, "model of inference", "RAG_NLI")
+    return model, {str(label): int(at) for at, label in model.config.id2label.items()}
+
+
+def _cross_encoder(name_or_folder: str, kind: str, setting: str) -> Any:
+    from sentence_transformers import CrossEncoder
+    from torch.nn import Identity
+
+    _without_bars()
+    try:  # without its sigmoid, which makes the best ones equal
+        return CrossEncoder(_on_disk(name_or_folder), local_files_only=True, activation_fn=Identity())
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"No {kind} at {name_or_folder!r}, and none is fetched. Set {setting} to a folder that holds a"
+            " cross-encoder, or to the name of one that was downloaded before; or to nothing, to do without."
+        ) from error
 
 
 def _sentence_transformer(name_or_folder: str) -> Any:

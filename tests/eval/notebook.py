@@ -1,7 +1,7 @@
 """A bot with three lines of documents and its answers by heart, to evaluate without an index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import rag
 from eval.dataset import Gold, Kind, Question, Split
@@ -36,6 +36,7 @@ class Notebook:
 
     answers: dict[str, str] = field(default_factory=lambda: dict(ANSWERS))
     asked: list[tuple[str, int]] = field(default_factory=list)  # question, turns before it
+    tokens: tuple[int, int] | None = None  # that a language model reads and writes for an answer; None without one
 
     def retrieve(self, question: str, k: int = 10) -> tuple[rag.Passage, ...]:
         """Every document, that of the answer first."""
@@ -51,7 +52,10 @@ class Notebook:
         passage = self.passage(self.answers[question])
         citation = rag.Citation(1, passage.span, passage.text, None)
         claim = rag.Claim(passage.text, (citation,), "supported")
-        return rag.Answer(question, passage.text, (claim,), (passage,), False, 0.9)
+        answer = rag.Answer(question, passage.text, (claim,), (passage,), False, 0.9)
+        if self.tokens is None:
+            return answer
+        return replace(answer, tokens_read=self.tokens[0], tokens_written=self.tokens[1], tokens_are="counted")
 
     def explain(self, question: str, history: Sequence[rag.Turn] = ()) -> rag.Evidence:
         """The passages of the answer, the line of the first weighed, and its confidence."""

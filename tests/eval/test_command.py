@@ -47,6 +47,15 @@ def test_an_empty_split_is_an_error() -> None:
         command.choose(QUESTIONS[:1], "test")
 
 
+def test_a_sample_is_drawn_with_the_seed() -> None:
+    """The same questions for a seed, in their order, others for another; all where there are no more."""
+    first, again, other = (command.drawn(QUESTIONS, 3, seed) for seed in (1, 1, 2))
+
+    assert first == again != other
+    assert [QUESTIONS.index(question) for question in first] == sorted(map(QUESTIONS.index, first))
+    assert command.drawn(QUESTIONS, 9, 1) == command.drawn(QUESTIONS, None, 1) == QUESTIONS
+
+
 def test_results_go_where_they_are_asked_to(tmp_path: Path) -> None:
     """The folder is made, and the file is strict JSON."""
     results = run(Notebook(), QUESTIONS, settings=rag.Settings()).to_dict()
@@ -146,7 +155,7 @@ def test_a_collection_is_ranked_and_compared(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=120)
 
     eval.rank(folder, home=home, out=out, console=console)
-    eval.rank(folder, home=home, out=tmp_path / "second.json", against=out, console=console)
+    eval.rank(folder, home=home, out=tmp_path / "second", against=out, console=console)
 
     found = json.loads(out.read_text(encoding="utf-8"))["systems"]["ours"]["queries"]
     assert found == {
@@ -155,6 +164,30 @@ def test_a_collection_is_ranked_and_compared(tmp_path: Path) -> None:
     assert isinstance(console.file, io.StringIO)
     assert "tea, test: 1 queries, 2 passages" in console.file.getvalue()
     assert "Against" in console.file.getvalue()
+    assert "<h2>What changed</h2>" in (tmp_path / "second" / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_two_runs_of_an_index_differ_in_time_alone(sample_settings: rag.Settings, tmp_path: Path) -> None:
+    """With one seed the same sample is asked and every file of it is the same, but for dates and seconds."""
+    lines = [f"Who went to Beijing in {year}?,Blinken" for year in range(2018, 2024)]
+    (tmp_path / "mine.csv").write_text("\n".join(["question,answer", *lines]), encoding="utf-8")
+    console = Console(file=io.StringIO(), width=120)
+
+    one, two = (
+        eval.main(
+            tmp_path / "mine.csv", home=sample_settings.home, out=tmp_path / name, sample=3, seed=5, console=console
+        )
+        for name in ("one", "two")
+    )
+
+    first, second = (timeless(json.loads(path.read_text(encoding="utf-8"))) for path in (one, two))
+    assert json.dumps(first) == json.dumps(second)
+    assert (len(first["records"]), first["drawn_from"], first["seed"]) == (3, 6, 5)
+    assert (tmp_path / "one/ranking.trec").read_bytes() == (tmp_path / "two/ranking.trec").read_bytes()
+    assert isinstance(console.file, io.StringIO)
+    assert "3 questions drawn from 6 with seed 5" in console.file.getvalue()
 
 
 @pytest.mark.slow

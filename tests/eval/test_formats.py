@@ -95,11 +95,12 @@ def test_clapnq_sentences_are_gold(tmp_path: Path) -> None:
 
 
 def test_qamr_sentences_are_written_as_prose(tmp_path: Path) -> None:
-    """Tokens become a sentence, the answer is a slice of it, and only what a validator confirmed is asked."""
+    """Tokens become a sentence, the answer is a slice of it with words, and a validator has confirmed it."""
     source = tmp_path / "qamr"
     source.mkdir()
     (source / "sentences.tsv.gz").write_bytes(gzip.compress(b"Wiki:x:7:0:0\tHe -LRB- Lee -RRB- did n't sing .\n"))
-    asked = "Wiki:x:7:0:0\t0\t0\tw\tt\tWho sang not ?\t2\tv:2\nWiki:x:7:0:0\t0\t0\tw\tt\tWhat ?\t5\tv:2\n"
+    rows = (("Who sang not ?", "2", "v:2"), ("What ?", "5", "v:2"), ("What ends it ?", "7", "v:7"))
+    asked = "".join("\t".join(("Wiki:x:7:0:0", "0", "0", "w", "t", *row)) + "\n" for row in rows)
     for name in ("dev.tsv.gz", "test.tsv.gz"):
         (source / name).write_bytes(gzip.compress(asked.encode() if name.startswith("dev") else b""))
 

@@ -71,6 +71,25 @@ def test_a_report_is_made_from_the_json_alone() -> None:
     assert page.page(json.loads(json.dumps(found))) == page.page(found)
 
 
+def test_what_a_language_model_took_is_in_the_report() -> None:
+    """Where one was asked; and that it is estimated, where it is."""
+    settings = rag.Settings(llm="ollama", llm_model="m")
+    found = run(Notebook(tokens=(1000, 50)), QUESTIONS, settings=settings).to_dict()
+    found["records"][0]["answer"]["tokens_are"] = "estimated"
+
+    html = page.page(found)
+
+    assert "<th>tokens read, estimated</th><td>1,000 <small>1,000–1,000</small></td>" in html
+    assert "What the language model took" not in page.page(results())
+
+
+def test_a_sample_says_what_it_was_drawn_from() -> None:
+    """In the first lines of the report."""
+    found = run(Notebook(), QUESTIONS, settings=rag.Settings(), seed=7, drawn_from=900).to_dict()
+
+    assert "5 questions drawn from 900 with seed 7" in page.page(found)
+
+
 def test_every_question_is_in_the_report() -> None:
     """With its answer, citations, gold and trace; the text of a passage is kept once."""
     shown = data(page.page(results()))

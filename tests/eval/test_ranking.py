@@ -1,7 +1,10 @@
 """Figures of a ranking against ir_measures and hand-worked numbers; what is asked, kept and counted."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import Any
 
 import ir_measures
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ir_measures import R, nDCG
 
-from eval import metrics, ranking
+from eval import metrics, ranking, ranking_page, report
 from eval.collection import Collection, Passage, Query
 
 PASSAGES = {key: Passage("", f"Passage {key}.") for key in "abc"}
@@ -106,6 +109,11 @@ def test_results_keep_every_query_so_that_runs_compare_in_pairs() -> None:
 
     results = ranking.results(judged, "test", {"fixed": ranked})
 
+    assert results["queries"] == {
+        "x": {"query": "x", "relevant": {"a": 1}},
+        "y": {"query": "y", "relevant": {"b": 1}},
+    }
+    assert results["titles"] == {"a": "Passage a.", "b": "Passage b.", "c": "Passage c."}
     found = results["systems"]["fixed"]
     assert (results["collection"], results["split"], results["passages"]) == ("letters", "test", 3)
     assert found["figures"]["recall@5"] == {"mean": 0.5, "low": 0.0, "high": 1.0, "n": 2}
@@ -114,3 +122,54 @@ def test_results_keep_every_query_so_that_runs_compare_in_pairs() -> None:
         "x": {"scores": {"ndcg@10": 1, "recall@5": 1, "recall@10": 1}, "ranking": ["a"]},
         "y": {"scores": {"ndcg@10": 0, "recall@5": 0, "recall@10": 0}, "ranking": ["c"]},
     }
+
+
+def test_a_sample_of_queries_is_drawn_with_the_seed() -> None:
+    """So many of the judged queries that have a relevant passage, the same for a seed; the passages all stay."""
+    judged = collection({"x": {"a": 1}, "y": {"b": 1}, "z": {"c": 0}})
+
+    drawn = [judged.sampled("test", 1, seed) for seed in (1, 1, 2, 3, 4, 5, 6, 7)]
+
+    assert {len(one.judgements("test")) for one in drawn} == {1}
+    assert drawn[0] == drawn[1]
+    assert {key for one in drawn for key in one.judgements("test")} == {"x", "y"}
+    assert {len(one.passages) for one in drawn} == {3}
+
+
+def results(query: str = "x", title: str = "") -> dict[str, Any]:
+    """Of two queries the second is found at rank 2 and the first not at all."""
+    passages = {key: Passage(title, f"Passage {key}.") for key in "abc"}
+    judged = Collection(
+        "letters", passages, {"x": Query(query), "y": Query("y")}, {"test": {"x": {"a": 1}, "y": {"b": 1}}}
+    )
+    ranked = ranking.run(Fixed({query: ["c"], "y": ["c", "b"]}), judged, "test")
+    return ranking.results(judged, "test", {"fixed": ranked})
+
+
+def test_the_report_of_a_ranking_begins_with_the_worst_query() -> None:
+    """With what was to be found and its rank, and what was found before it."""
+    html = ranking_page.page(json.loads(json.dumps(results())))
+
+    first, second = re.findall(r'<details class="asked">(.*?)</details>', html)
+    assert re.findall(r"<t[hd]>(.*?)</t[hd]>", first)[3:] == ["not found", "Passage a.", "yes", "1", "Passage c.", ""]
+    assert re.findall(r"<t[hd]>(.*?)</t[hd]>", second)[3:] == ["2", "Passage b.", "yes", "1", "Passage c.", ""]
+
+
+def test_the_report_of_a_ranking_is_safe_whatever_is_ranked() -> None:
+    """No query and no title is more than text, and no address is named."""
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+    html = ranking_page.page(results(hostile, hostile), results(hostile, hostile))
+
+    assert "<script" not in html and "<img" not in html
+    assert html.count("&lt;script&gt;") >= 2
+    assert re.findall(r"https?:|\bsrc=[^x]|\bhref=|@import|url\(", html) == []
+
+
+def test_rankings_of_other_queries_are_not_compared() -> None:
+    """It is told rather than shown as no change."""
+    other = results()
+    other["systems"]["fixed"]["queries"] = {}
+
+    with pytest.raises(report.ReportError, match="none of these queries"):
+        report.ranking_changes(results(), other)

@@ -3,24 +3,36 @@
 import json
 from dataclasses import replace
 from math import isnan
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 import rag
 from eval.dataset import Question
+from eval.metrics import SEED
+from eval.report import SPENT
 from eval.run import Record, Results, ask, run, timeless
 from tests.eval.notebook import QUESTIONS, Notebook
+
+MANY = tuple(replace(asked, id=f"{asked.id}{number}") for number in range(6) for asked in QUESTIONS)
 
 
 def records() -> dict[str, Record]:
     """What the notebook gets, by question id."""
-    return {question.id: ask(Notebook(), question) for question in QUESTIONS}
+    return {question.id: ask(Notebook(), question, rag.Settings()) for question in QUESTIONS}
 
 
 def evaluate(questions: tuple[Question, ...] = QUESTIONS) -> Results:
     """What the notebook gets."""
     return run(Notebook(), questions, settings=rag.Settings())
+
+
+def without_intervals(value: Any) -> Any:
+    """The JSON of a run without the ends of its intervals."""
+    if isinstance(value, dict):
+        return {key: without_intervals(each) for key, each in value.items() if not key.endswith(("low", "high"))}
+    return [without_intervals(each) for each in value] if isinstance(value, list) else value
 
 
 def test_a_right_answer_scores_one_on_everything() -> None:
@@ -134,13 +146,49 @@ def test_results_say_what_was_run_and_hold_no_key() -> None:
     assert "sesame" not in json.dumps(written)
 
 
-def test_two_runs_differ_in_time_alone() -> None:
-    """The same bot and questions give the same JSON, letter for letter, but for the date and the seconds."""
-    first, second = (json.dumps(timeless(evaluate().to_dict())) for _ in range(2))
+@pytest.mark.parametrize("seed", [SEED, 7])
+def test_two_runs_differ_in_time_alone(seed: int) -> None:
+    """The same bot, questions and seed give the same JSON, letter for letter, but for the date and the seconds."""
+    bots = Notebook(), Notebook()
+
+    first, second = (
+        json.dumps(timeless(run(bot, QUESTIONS, settings=rag.Settings(), seed=seed).to_dict())) for bot in bots
+    )
 
     assert first == second
     assert '"seconds"' not in first
     assert "containment" in first
+
+
+def test_another_seed_moves_the_intervals_alone() -> None:
+    """Means, counts, answers and scores stay as they were; some interval is another."""
+    one, other = (
+        timeless(run(Notebook(), MANY, settings=rag.Settings(), seed=seed).to_dict()) | {"seed": None}
+        for seed in (SEED, 7)
+    )
+
+    assert one != other
+    assert without_intervals(one) == without_intervals(other)
+
+
+def test_what_a_language_model_took_is_a_figure() -> None:
+    """Of the three questions that it was asked, with the cost of a thousand such; 1,000 tokens at 2 a million read."""
+    settings = rag.Settings(llm="ollama", llm_model="m", llm_price_read=2.0, llm_price_written=10.0)
+
+    found = run(Notebook(tokens=(1000, 50)), QUESTIONS, settings=settings).to_dict()
+
+    overall = found["figures"]["all"]["all"]
+    taken = {name: (overall[name]["mean"], overall[name]["n"]) for name in SPENT}
+    assert taken == {"tokens_read": (1000, 3), "tokens_written": (50, 3), "cost_of_1000": (2.5, 3)}
+    assert found["records"][0]["answer"]["tokens_are"] == "counted"
+
+
+def test_without_prices_there_is_no_cost() -> None:
+    """And without a language model no figure of tokens."""
+    priceless = run(Notebook(tokens=(9, 1)), QUESTIONS, settings=rag.Settings(llm="ollama", llm_model="m")).to_dict()
+
+    assert {name for name in SPENT if name in priceless["figures"]["all"]["all"]} == {"tokens_read", "tokens_written"}
+    assert not set(SPENT).intersection(evaluate().to_dict()["figures"]["all"]["all"])
 
 
 def test_a_run_goes_on_from_what_was_asked() -> None:

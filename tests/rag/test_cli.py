@@ -142,10 +142,10 @@ def test_ask_shows_each_quote_with_its_place(run: Run, sample_settings: Settings
 
 
 def test_ask_says_when_the_documents_do_not(run: Run, sample_settings: Settings) -> None:
-    """No answer is an ordinary one: exit code 0, and the nearest passages to look at."""
+    """No answer is an ordinary one: exit code 0, names that no document has, and the nearest passages to look at."""
     told = run("ask", UNANSWERABLE, "--home", sample_settings.home)
 
-    assert (told.code, told.err) == (0, "")
+    assert (told.code, told.err) == (0, "Nowhere in the documents: “Nairobi”.\n")
     assert told.words.startswith("The documents do not say. Nearest: ")
 
 
@@ -156,9 +156,10 @@ def test_ask_json_is_the_answer(run: Run, sample_settings: Settings, bot: Chatbo
     (claim, *_), (passage, *_) = told["claims"], told["passages"]
     assert told == bot.ask(QUESTION).to_dict()
     assert list(told) == [
-        *("question", "asked", "text", "abstained", "confidence", "withheld", "remark", "claims", "passages")
+        *("question", "asked", "text", "abstained", "confidence", "withheld", "remark"),
+        *("tokens_read", "tokens_written", "tokens_are", "claims", "passages"),
     ]
-    assert list(claim) == ["text", "verdict", "citations"]
+    assert list(claim) == ["text", "verdict", "marked", "citations"]
     assert set(claim["citations"][0]) == {"marker", "document_id", "start", "end", "quote", "page"}
     assert set(passage) == {"document_id", "start", "end", "text", "title", "score", "page", "date", "author", "source"}
 

@@ -195,6 +195,17 @@ def test_near_duplicate_is_shown_once() -> None:
     assert [passage.span.document_id for passage in found] == ["1.md", "3.md"]
 
 
+@pytest.mark.parametrize(("word", "changed"), [("20", "25"), ("is", "is not")])
+def test_two_versions_of_a_passage_are_two(word: str, changed: str) -> None:
+    """One figure or denial among many words is what a reader must see of both."""
+    words = " ".join(f"word{number}" for number in range(30))
+    first, second = other(1, f"Leave {word} granted. {words}"), other(2, f"Leave {changed} granted. {words}")
+
+    found = passages([first, second], document, 5)
+
+    assert [passage.span.document_id for passage in found] == ["1.md", "2.md"]
+
+
 @pytest.mark.parametrize("k", range(4))
 def test_no_more_than_k_passages(k: int) -> None:
     """The ranking is read no further than that, also for neighbours."""

@@ -61,7 +61,7 @@ def test_an_answer_knows_whether_its_question_was_reworded(asked: str, reworded:
 
 def test_an_answer_as_json_has_flat_spans() -> None:
     """Citations and passages carry document_id, start and end themselves; nothing but JSON values is left."""
-    claim = Claim("It is so.", (citation(1),), "supported")
+    claim = Claim("It is so.", (citation(1),), "supported", marked=(6, 8))
     passage = Passage(Span("a.md", 0, 9), "It is so.", "Title", 0.5, None)
 
     told = Answer("Is it?", "It is so.", (claim,), (passage,), False, 0.123456, "Is it? (What?)").to_dict()
@@ -74,10 +74,14 @@ def test_an_answer_as_json_has_flat_spans() -> None:
         "confidence": 0.1235,
         "withheld": 0,
         "remark": "",
+        "tokens_read": 0,
+        "tokens_written": 0,
+        "tokens_are": "",
         "claims": [
             {
                 "text": "It is so.",
                 "verdict": "supported",
+                "marked": [6, 8],
                 "citations": [
                     {"document_id": "a.md", "start": 0, "end": 9, "marker": 1, "quote": "It is so.", "page": 2}
                 ],

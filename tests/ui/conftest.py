@@ -26,6 +26,7 @@ from rag import (
     Settings,
     SourceDocument,
     Span,
+    Trace,
     Turn,
 )
 from ui.handlers import Bot
@@ -119,8 +120,12 @@ class ScriptedBot:
         assert isinstance(outcome, Answer)
         return Evidence(question, outcome.passages, (), {"similarity": 0.5}, outcome.confidence)
 
-    def stream(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Iterator[Answer]:
-        """Drafts that grow by a word, then the whole answer."""
+    def traced(self, question: str, history: Sequence[Turn] = (), *, scope: Scope) -> Iterator[Trace]:
+        """Drafts that grow by a word, then the whole answer; its sentences are checked, and no model was asked."""
+        for grown in self._growing(question, history, scope):
+            yield Trace(grown, self.explain(question, history, scope=scope), 0.7, (), grown.claims)
+
+    def _growing(self, question: str, history: Sequence[Turn], scope: Scope) -> Iterator[Answer]:
         self.told, self.scope = history, scope
         outcome = self.script[question]
         if isinstance(outcome, RagError):

@@ -24,7 +24,7 @@ def test_answer_grows_and_is_remembered() -> None:
     assert "When?" in views[0][0]
     assert [len(view[0]) for view in views[1:-1]] == sorted(len(view[0]) for view in views[1:-1])
     assert 'data-cite="t1c1"' in views[-1][0]
-    assert views[-1][2] == [Turn("When?", SUNDAYS)]
+    assert [(entry.question, entry.answer) for entry in views[-1][2] if isinstance(entry, Turn)] == [("When?", SUNDAYS)]
 
 
 def test_stop_keeps_what_was_written() -> None:
@@ -164,6 +164,32 @@ def test_why_shows_the_steps() -> None:
     for words in ("Why this answer", "House rules", "probability of 0.90", "below 0.70", "supported"):
         assert words in shown
     assert handlers.why(bot, [Failure("Broken?", "No index.")], 1, Wish()) == ""
+
+
+def test_why_is_told_from_what_the_answer_kept() -> None:
+    """An answer given on this page is not looked up again: what it came from came with it."""
+    bot = ScriptedBot({"When?": SUNDAYS})
+    *_, (_, _, said, _) = handlers.answer(bot, "When?", [], Wish())
+    bot.script = {}
+
+    shown = handlers.why(bot, said, 1, Wish(threshold=0.1))
+
+    assert "below 0.70" in shown  # as it was when it was decided
+    assert "looked up again" not in shown
+
+
+def test_why_of_a_kept_conversation_says_what_is_missing() -> None:
+    """The browser keeps answers without what they came from, so they are looked up again, and that is said."""
+    bot = ScriptedBot({"When?": SUNDAYS})
+    *_, kept = handlers.show(list(handlers.answer(bot, "When?", [], Wish()))[-1][2])
+    assert kept is not None
+    _, _, said, _ = handlers.restore(json.dumps(json.loads(kept)["turns"]))
+
+    shown = handlers.why(bot, said, 1, Wish())
+
+    assert "looked up again" in shown
+    assert "House rules" in shown
+    assert bot.wanted["written"] is False  # so that no language model rewrites the question once more
 
 
 def test_last_question_can_be_taken_back() -> None:

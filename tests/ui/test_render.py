@@ -163,6 +163,15 @@ def test_less_than_supported_is_said(verdict: str, label: str) -> None:
     assert label in shown
 
 
+def test_the_words_that_answer_are_bold() -> None:
+    """Inside their sentence, and escaped as the rest of it."""
+    claim = Claim("Open <on> Sundays & Mondays.", (citation(1, QUOTE),), "supported", marked=(5, 17))
+
+    markup = render.conversation([Turn("When?", answer("When?", claim))])
+
+    assert "Open <b>&lt;on&gt; Sundays</b> &amp; Mondays." in markup
+
+
 def test_supported_sentence_has_no_label() -> None:
     """A supported sentence stands without a verdict."""
     shown = render.conversation([cited()])

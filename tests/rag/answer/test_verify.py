@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answer.verify import verify
+from rag.answer.generate import check
+from rag.answer.verify import inferred, verify
 from rag.models.embed import OnnxEncoder, Vectors
+from rag.models.nli import Infer, Relation
 from rag.schema import Claim, Draft, Passage, SourceDocument, Span
 from tests.fakes import hash_encode
 
@@ -142,6 +144,106 @@ def test_orders_headings_and_other_mouths_support_nothing(text: str, claim: str)
     (found,) = verify([Draft(claim, (Span("a.md", 0, len(text)),))], lambda _: source, (), hash_encode)
 
     assert found.verdict != "supported"
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("Blinken had landed on 18 June.", "the same words"),
+        ("Xi received Blinken for thirty-five minutes.", "words and meaning"),
+        ("The umbrellas of glass are sold to visitors.", "words and meaning"),
+        ("Xi received Blinken for 45 minutes.", "numbers"),
+        ("Xi received Yellen for 35 minutes.", "names"),
+        ("Three Americans are held in China, see https://a.example/p.", "addresses"),
+        ("Xi did not receive Blinken.", "denial"),
+        ("Blinken received Xi for 35 minutes.", "who says or does it"),
+        ("The answer is:", "nothing claimed"),
+        ("Ignore the question about the trade.", "an order, no claim"),
+    ],
+)
+def test_a_claim_says_what_decided_its_verdict(text: str, check: str) -> None:
+    """The first check that it does not pass, or the last of those that it does."""
+    assert checked(text).check == check
+
+
+def always(relation: Relation, asked: list[tuple[str, str]] | None = None) -> Infer:
+    """A model of inference that finds the same of every pair, and writes down what it was asked."""
+
+    def infer(pairs: Sequence[tuple[str, str]]) -> list[Relation]:
+        if asked is not None:
+            asked.extend(pairs)
+        return [relation] * len(pairs)
+
+    return infer
+
+
+SAME, OTHERWISE = "Blinken had landed on 18 June.", "Xi received Blinken for thirty-five minutes."
+LIKELY, WRONG = "Xi hosted Blinken at the Great Hall over tea and cakes.", "Xi received Blinken for 45 minutes."
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "before", "after"),
+    [
+        (OTHERWISE, "entailment", "supported", "supported"),
+        (OTHERWISE, "neutral", "supported", "weak"),
+        (OTHERWISE, "contradiction", "supported", "unsupported"),
+        (LIKELY, "entailment", "weak", "supported"),
+        (LIKELY, "neutral", "weak", "unsupported"),
+        (LIKELY, "contradiction", "weak", "unsupported"),
+    ],
+)
+def test_inference_has_the_last_word_on_meaning(text: str, relation: Relation, before: str, after: str) -> None:
+    """Contradicted is unsupported, entailed is supported, and on what is neither a claim falls by one; it says so."""
+    claim = checked(text)
+
+    (found,) = inferred([claim], document, always(relation))
+
+    assert (claim.verdict, found.verdict) == (before, after)
+    assert found.check == f"inference: {relation}"
+    assert (found.text, found.citations) == (claim.text, claim.citations)
+
+
+@pytest.mark.parametrize("relation", ["entailment", "neutral", "contradiction"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        SAME,
+        WRONG,
+        "Xi received Yellen for 35 minutes.",
+        "Xi did not receive Blinken.",
+        "Blinken received Xi for 35 minutes.",
+        "Blinken landed on 18 July.",
+        "Yes.",
+    ],
+)
+def test_inference_is_not_asked_of_quotations_and_of_what_is_wrong(text: str, relation: Relation) -> None:
+    """A number, name, date, denial or doer that differs stays unsupported whatever it says; a quotation supported."""
+    asked = list[tuple[str, str]]()
+    claim = checked(text)
+
+    (found,) = inferred([claim], document, always(relation, asked))
+
+    assert (found, asked) == (claim, [])
+
+
+def test_inference_reads_the_claims_of_an_answer_at_once() -> None:
+    """One call for all of them, each with title, date and the words that it cites; markers stay in order."""
+    calls = list[Sequence[tuple[str, str]]]()
+
+    def infer(pairs: Sequence[tuple[str, str]]) -> list[Relation]:
+        calls.append(pairs)
+        return ["entailment", "contradiction"]
+
+    drafts = [Draft(text, (WHOLE,)) for text in (OTHERWISE, SAME, LIKELY, WRONG)]
+
+    claims = check(drafts, document, (), hash_encode, infer=infer)
+
+    assert [claim.verdict for claim in claims] == ["supported", "supported", "unsupported", "unsupported"]
+    ((first, second),) = calls
+    quote = "Xi received Blinken at the Great Hall of the People for 35 minutes."
+    assert first == (f"The visit. 2023-06-19. {quote}", OTHERWISE)
+    assert second == (f"The visit. 2023-06-19. {quote}", LIKELY)
+    assert [[one.marker for one in claim.citations] for claim in claims] == [[1], [2], [1], [1]]
 
 
 def test_two_sentences_are_cited_when_both_are_needed() -> None:

@@ -51,6 +51,11 @@ def texts(settings: Settings, heard: list[Exchange] | None = None) -> Iterator[s
     return replies(model, "Be brief.", "Who met?", reply=settings.llm_reply, timeout=timeout, heard=heard)
 
 
+def told(exchange: Exchange) -> tuple[str, str, str, str]:
+    """What was asked and said."""
+    return exchange.system, exchange.user, exchange.reply, exchange.failure
+
+
 @every_dialect
 def test_reply_is_read_while_it_is_written(dialect: Dialect) -> None:
     """The first words are there before the server has written the last."""
@@ -266,8 +271,60 @@ def test_what_was_asked_and_said_is_kept(dialect: Dialect) -> None:
     with serving(stream(dialect.begin, dialect.piece("Xi "))) as server, pytest.raises(ModelError) as failure:
         list(texts(settings(dialect, server), half))
 
-    assert whole == [Exchange("Be brief.", "Who met?", "Xi met.")]
-    assert half == [Exchange("Be brief.", "Who met?", "Xi ", str(failure.value))]
+    assert [told(exchange) for exchange in whole] == [("Be brief.", "Who met?", "Xi met.", "")]
+    assert [told(exchange) for exchange in half] == [("Be brief.", "Who met?", "Xi ", str(failure.value))]
+
+
+USAGES = {
+    "openai-like": b'data: {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [],'
+    b' "usage": {"prompt_tokens": 20, "completion_tokens": 3, "total_tokens": 23}}\n\n',
+    "ollama": b'{"model": "m", "created_at": "2023-06-18", "message": {"role": "assistant", "content": ""},'
+    b' "done": true, "prompt_eval_count": 20, "eval_count": 3}\n',
+    "anthropic": b"",  # its protocol always tells
+}
+
+
+@every_dialect
+def test_tokens_are_those_that_the_server_tells(dialect: Dialect) -> None:
+    """After the last word, which changes nothing in the reply."""
+    heard: list[Exchange] = []
+
+    with serving(stream(dialect.begin, dialect.piece("Xi."), USAGES[dialect.kind], dialect.end)) as server:
+        said = list(texts(settings(dialect, server), heard))
+
+    assert said == ["Xi."]
+    read = 9 if dialect.kind == "anthropic" else 20
+    assert [(one.tokens_read, one.tokens_written, one.tokens_are) for one in heard] == [(read, 3, "counted")]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[:2], ids=str)
+def test_tokens_that_no_server_tells_are_estimated(dialect: Dialect) -> None:
+    """From the texts; of a request that was turned away none was read."""
+    heard: list[Exchange] = []
+
+    with serving(stream(dialect.begin, dialect.piece("Xi."), dialect.end)) as server:
+        list(texts(settings(dialect, server), heard))
+    with serving(refused(500)) as server, pytest.raises(ModelError):
+        list(texts(settings(dialect, server), heard))
+
+    expected = estimated("Be brief.") + estimated("Who met?"), estimated("Xi."), "estimated"
+    assert [(one.tokens_read, one.tokens_written, one.tokens_are) for one in heard] == [expected, (0, 0, "estimated")]
+
+
+def test_server_that_does_not_count_is_asked_without() -> None:
+    """One that refuses the option by which it is asked for tokens gets the request again without it, and so the next.
+
+    Mistral's answers HTTP 422.
+    """
+    dialect = DIALECTS[0]
+    fine = stream(dialect.piece("Xi."), dialect.end)
+
+    with serving(one_by_one(refused(422, "stream_options: extra inputs are not permitted"), fine, fine)) as server:
+        model = language_model(settings(dialect, server))
+        said = [list(replies(model, "Be brief.", question)) for question in ("Who met?", "Where?")]
+
+    assert said == [["Xi."], ["Xi."]]
+    assert ["stream_options" in body for _, _, body in server.asked] == [True, False, False]
 
 
 @every_dialect

@@ -1,0 +1,64 @@
+"""Which of the weighed sentences are quoted, and in which order."""
+
+from rag.answer.extract import choose
+from rag.schema import Span, Weighed
+
+
+def weighed(text: str, score: float, *, document: str = "a.md", start: int = 0) -> Weighed:
+    """A sentence at its place."""
+    return Weighed(Span(document, start, start + len(text)), text, {}, score)
+
+
+def quoted(*sentences: Weighed, most: int = 3, margin: float = 2.0, differing: Weighed | None = None) -> list[str]:
+    """The text of those chosen."""
+    best = sorted(sentences, key=lambda one: -one.score)
+    return [draft.text for draft in choose(best, most=most, margin=margin, differing=differing)]
+
+
+ARCHIVE = weighed("Anna Weber opened the archive in spring.", 1.0)
+HARBOUR = weighed("Peter Novak repaired the harbour crane.", 0.5, document="b.md")
+THEATRE = weighed("The mayor sold a theatre to the brewery.", -0.5, start=100)
+FAR = weighed("Nobody counted any ships on that Monday.", -1.5, start=200)
+
+
+def test_as_many_as_are_near_the_best_and_no_more_than_wanted() -> None:
+    """Those of one document together, in its order; documents by their best."""
+    assert quoted(ARCHIVE, HARBOUR, THEATRE, FAR) == [ARCHIVE.text, THEATRE.text, HARBOUR.text]
+    assert quoted(ARCHIVE, HARBOUR, THEATRE, FAR, margin=1.0) == [ARCHIVE.text, HARBOUR.text]
+    assert quoted(ARCHIVE, HARBOUR, THEATRE, FAR, most=1) == [ARCHIVE.text]
+    assert quoted() == []
+
+
+def test_what_was_said_already_is_not_said_again() -> None:
+    """Sentences that share most of their words; the better one stays."""
+    again = weighed("In spring Anna Weber opened the archive again.", 0.8, document="b.md")
+
+    assert quoted(ARCHIVE, again) == [ARCHIVE.text]
+
+
+def test_one_that_says_otherwise_is_said_too() -> None:
+    """However alike it is, and however few are wanted."""
+    otherwise = weighed("Anna Weber never opened the archive in spring.", -1.0, document="b.md")
+
+    assert quoted(ARCHIVE, otherwise, most=1, differing=otherwise) == [ARCHIVE.text, otherwise.text]
+
+
+def test_a_pronoun_brings_the_sentence_that_names_whom_it_means() -> None:
+    """The one before, or before that where it points back too; read in their order."""
+    named = weighed("Clara Hofer led the choir for years.", -9.0)
+    between = weighed("She was strict about it.", -8.0, start=len(named.text) + 1)
+    pronoun = weighed("She resigned in the autumn of 1931.", 2.0, start=between.span.end + 1)
+
+    assert quoted(named, pronoun, most=1) == [pronoun.text]
+    assert quoted(named, between, pronoun, most=1) == [named.text, pronoun.text]
+    assert quoted(named, between, most=1) == [named.text, between.text]
+
+
+def test_no_pronoun_brings_nothing() -> None:
+    """Nor does one whose name is too far off to be its own."""
+    before = weighed("The choir sang.", -9.0)
+    plain = weighed("Clara Hofer resigned in the autumn.", 1.0, start=len(before.text) + 1)
+    far = weighed("She resigned in the autumn of 1931.", 1.0, start=500)
+
+    assert quoted(before, plain, most=1) == [plain.text]
+    assert quoted(before, far, most=1) == [far.text]
