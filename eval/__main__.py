@@ -9,6 +9,7 @@ from rich.console import Console
 
 import eval
 import rag
+from eval.judge import METRICS, USUAL
 
 Home = Annotated[Path | None, typer.Option(help="Index folder; that of the settings when not given.")]
 Out = Annotated[Path | None, typer.Option(help="Folder or JSON to write; eval/results/DATE.json when not given.")]
@@ -204,6 +205,25 @@ def chunking(
 ) -> None:
     """Measure ways of cutting text by how much gold they find in as many tokens."""
     eval.print_chunking(folder, split, Console())
+
+
+@app.command()
+def ragas(
+    run: Annotated[Path, typer.Argument(help="A run: its folder or JSON.")],
+    metrics: Annotated[str, typer.Option(help=f"With commas between, of {', '.join(METRICS)}.")] = ",".join(USUAL),
+    export: Annotated[
+        Path | None, typer.Option(help="JSONL file to write for ragas elsewhere; nothing is judged.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON to write; ragas.json beside the run when not given.")] = None,
+    sample: Sample = None,
+    seed: Seed = eval.SEED,
+) -> None:
+    """Let the language model of RAG_LLM judge a run's answers by the metrics of ragas, which is to be installed."""
+    if export:
+        count = eval.export_rows(run, export, sample=sample, seed=seed)
+        Console().print(f"{export}: rows: {count}", markup=False, soft_wrap=True)
+        return
+    eval.judge_run(run, metrics=metrics.split(","), out=out, sample=sample, seed=seed)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
@@ -22,6 +22,7 @@ from eval import (
     export,
     fit,
     formats,
+    judge,
     ours,
     page,
     ranking,
@@ -43,6 +44,8 @@ RESULTS = Path("eval/results")  # under the current folder, and ignored by git
 _WRITTEN = 100  # questions of a language model, unless a number is named: a small one takes seconds for each
 
 SplitChoice = Literal["dev", "test", "all"]
+
+_Drawn = TypeVar("_Drawn")
 
 
 def main(
@@ -102,9 +105,7 @@ def main(
         record["answer"].get("remark") for record in results["records"] if record["answer"].get("remark")
     ):
         told = ", ".join(f"{count} times: {remark}" for remark, count in remarks.most_common(3))
-        console.print(
-            f"Not all answers are the language model's as it wrote them. {told}", markup=False, soft_wrap=True
-        )
+        console.print(f"Remarks on {remarks.total()} answers, most often {told}", markup=False, soft_wrap=True)
     console.print(f"Every question and answer: {written[0]}", markup=False, soft_wrap=True)
     if out is None or out != place:
         console.print(f"To read in a browser: {place.parent / 'report.html'}", markup=False, soft_wrap=True)
@@ -197,6 +198,47 @@ def compare_peers(
             console.print(report.markdown(told[-1]), markup=False, highlight=False, soft_wrap=True)
             if out:
                 save({"packages": peers.packages(), "sets": told}, out)
+
+
+def judge_run(
+    run: Path,
+    *,
+    metrics: Sequence[str] = judge.USUAL,
+    out: Path | None = None,
+    sample: int | None = None,
+    seed: int = SEED,
+    console: Console | None = None,
+) -> Path:
+    """Let ragas judge the answers of a run, print its means, and say where they and every score were written.
+
+    `out` is ragas.json beside the run unless named. See `eval.judge`.
+    """
+    console = console or Console()
+    rows, told = _rows(run, sample, seed)
+    with _bars() as begin:
+        found = judge.judge(rows, metrics, settings_at(None), seed=seed, progress=begin("Judging"))
+    written = save(found, out or (run if run.is_dir() else run.parent) / "ragas.json")
+    console.print(report.judged(found, told), "")
+    console.print(f"Every score: {written}", markup=False, soft_wrap=True)
+    return written
+
+
+def export_rows(run: Path, out: Path, *, sample: int | None = None, seed: int = SEED) -> int:
+    """Write what ragas is to judge of a run as a file that its EvaluationDataset reads; how many rows."""
+    rows, _ = _rows(run, sample, seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    dataset.write(rows.values(), out)
+    return len(rows)
+
+
+def _rows(run: Path, sample: int | None, seed: int) -> tuple[dict[str, dataset.Entry], str]:
+    """The rows of a run by question id, or a sample of them, and how many of what they are."""
+    loaded = report.load(run)
+    every = judge.rows(loaded)
+    if not every:
+        raise dataset.DatasetError(f"{run} has no question that the documents answer.")
+    rows = dict(drawn([*every.items()], sample, seed))
+    return rows, f"{len(rows)} of {len(every)} answerable questions, {loaded['date']}"
 
 
 def suggest_questions(
@@ -349,7 +391,7 @@ def choose(questions: Sequence[Question], split: SplitChoice) -> tuple[Question,
     return chosen
 
 
-def drawn(questions: Sequence[Question], sample: int | None, seed: int) -> tuple[Question, ...]:
+def drawn(questions: Sequence[_Drawn], sample: int | None, seed: int) -> tuple[_Drawn, ...]:
     """So many of the questions at random, the same for a seed, in their order; all where there are no more."""
     if sample is None or sample >= len(questions):
         return tuple(questions)

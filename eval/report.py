@@ -169,6 +169,14 @@ def told(one: Difference) -> Iterator[Text]:
         yield Text(f"  {label} ({answer['confidence']:.2f}): {answer['text']} {', '.join(cited)}".rstrip(), "dim")
 
 
+def judged(found: Mapping[str, Any], told: str) -> Table:
+    """The means of a judge with their 95 % intervals, and of how many questions each is."""
+    table = _table(f"{told}, judged by {found['judge']}", "ragas", "mean", "n")
+    for name, one in found["figures"].items():
+        table.add_row(_label(name), _cell(one, 3), str(one["n"]))
+    return table
+
+
 def rankings(run: Run) -> Table:
     """Each system's figures on a collection with their 95 % intervals."""
     (metric_names, *_) = (one["figures"] for one in run["systems"].values())

@@ -183,13 +183,12 @@ def _judged(reply: str, sentence: str, around: str) -> _Asked | Fault:
     if not (asked and answered):
         return "not a question and an answer"
     asks, answer = asked[1].strip(_QUOTES), answered[1].strip(f"{_QUOTES}.")
-    place = sentence.lower().find(answer.lower())
-    answer = sentence[place : place + len(answer)]
-    if place < 0 or not answer:
+    stands = re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", sentence, re.IGNORECASE) if answer else None
+    if stands is None:
         return "the answer is not in the sentence"
-    if fault := _fault(asks, answer, sentence, around):
+    if fault := _fault(asks, stands[0], sentence, around):
         return fault
-    return _Asked(asks, answer, "number_date" if re.search(rf"\d|{_MONTH}", answer) else "single_fact")
+    return _Asked(asks, stands[0], "number_date" if re.search(rf"\d|{_MONTH}", stands[0]) else "single_fact")
 
 
 def _fault(asks: str, answer: str, sentence: str, around: str) -> Fault:

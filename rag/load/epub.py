@@ -11,8 +11,8 @@ from zipfile import BadZipFile, ZipFile
 from rag.errors import LoadError
 from rag.load.data import xml_root
 from rag.load.dates import iso_date
-from rag.load.extract import Extract
-from rag.load.html import decoded_page, visible_text
+from rag.load.extract import Extract, hidden_note
+from rag.load.html import decoded_page, shown_text
 from rag.load.package import check_archive, name_of
 
 _CONTAINER = "META-INF/container.xml"
@@ -42,10 +42,11 @@ def _book(archive: ZipFile) -> Extract:
     if _locked(archive) & set(names):
         raise LoadError("it is locked by its seller (DRM); get it without the lock")
     there = set(archive.namelist())
-    texts = [_chapter(archive.read(name)) for name in names if name in there]
+    chapters = [_chapter(archive.read(name)) for name in names if name in there]
     missing = [name for name in names if name not in there]
     notes = (f"{len(missing)} of {len(names)} chapters are not in the file",) if missing else ()
-    text = "\n\n".join(text for text in texts if text)
+    notes = (*notes, *hidden_note(sum(hidden for _, hidden in chapters)))
+    text = "\n\n".join(text for text, _ in chapters if text)
     facts = {name: _fields(package, name) for name in ("title", "creator", "language", "source")}
     title = " ".join(facts["title"][:1])
     author = ", ".join(name for name in facts["creator"] if name.lower() not in _NOBODY)
@@ -93,9 +94,12 @@ def _locked(archive: ZipFile) -> set[str]:
     return set() if locks is None else {unquote(name) for name in _attributes(locks, "CipherReference", "URI")}
 
 
-def _chapter(data: bytes) -> str:
-    """The text of a chapter; what a web page has beside its article is in a book a footnote or a heading."""
-    return visible_text(_NOTES.sub(r"<\1div", decoded_page(data)))
+def _chapter(data: bytes) -> tuple[str, int]:
+    """The text of a chapter, and how many characters more are hidden in it.
+
+    What a web page has beside its article is in a book a footnote or a heading.
+    """
+    return shown_text(_NOTES.sub(r"<\1div", decoded_page(data)))
 
 
 def _date(package: Any) -> str | None:

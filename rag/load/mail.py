@@ -2,7 +2,7 @@
 
 import codecs
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import LoadError
 from rag.load.dates import mail_date
-from rag.load.extract import Extract
-from rag.load.html import decoded_page, visible_text
+from rag.load.extract import Extract, hidden_note
+from rag.load.html import decoded_page, shown_text
 from rag.load.parts import Part, Read, read_parts
 from rag.load.rtf import rtf_text
 from rag.load.text import decoded
@@ -86,22 +86,23 @@ def read_msg(path: Path, read: Read) -> Extract:
 def read_mhtml(path: Path) -> Extract:
     """A web page that was saved in one file, or what programs export as a document of Word in this form."""
     page = message_from_bytes(_ascii(path.read_bytes()), policy=_POLICY)
-    texts = (_body(leaf) for leaf in page.walk() if _is_html(leaf))
-    text = next((text for text in texts if text), None)
-    if text is None:
+    bodies = (_body(leaf) for leaf in page.walk() if _is_html(leaf))
+    text, hidden = next((body for body in bodies if body[0]), ("", 0))
+    if not text:
         raise LoadError("it is no saved web page, for it holds no HTML with text; save the page again")
     address = _header(page, "Snapshot-Content-Location")
     source = address if address.startswith(("http://", "https://")) else None
-    return Extract(text, _header(page, "Subject") or None, source=source)
+    return Extract(text, _header(page, "Subject") or None, source=source, notes=hidden_note(hidden))
 
 
 def _extract(
-    headers: dict[str, str], bodies: Iterable[str], attachments: Iterable[Part], read: Read, *, sealed: bool
+    headers: dict[str, str], bodies: Sequence[tuple[str, int]], attachments: Iterable[Part], read: Read, *, sealed: bool
 ) -> Extract:
     lines = "\n".join(f"{name}: {value}" for name, value in headers.items() if value)
     found = read_parts(attachments, read, "attachment")
-    text = "\n\n".join(block for block in (lines, *bodies, *found.texts) if block.strip())
+    text = "\n\n".join(block for block in (lines, *(body for body, _ in bodies), *found.texts) if block.strip())
     notes = ("its body is encrypted, or signed in a way that hides it", *found.notes) if sealed else found.notes
+    notes = (*notes, *hidden_note(sum(hidden for _, hidden in bodies)))
     name, address = parseaddr(headers.get("From", ""))
     author = name or address or headers.get("From") or None
     return Extract(text, headers.get("Subject") or None, mail_date(headers.get("Date", "")), author, notes=notes)
@@ -149,7 +150,7 @@ def _leaves(part: Any, container: str = "") -> Iterator[EmailMessage]:
 def _chosen(leaves: list[EmailMessage]) -> list[EmailMessage]:
     """One form of the body, and whatever is not the body."""
     bodies = [leaf for leaf in leaves if _is_body(leaf)]
-    plain = [word for leaf in bodies if not _is_html(leaf) for word in _body(leaf).split()]
+    plain = [word for leaf in bodies if not _is_html(leaf) for word in _body(leaf)[0].split()]
     is_plain = bool(plain) and not _is_stub(plain, [leaf for leaf in bodies if _is_html(leaf)])
     return [leaf for leaf in leaves if not _is_body(leaf) or _is_html(leaf) != is_plain]
 
@@ -158,7 +159,7 @@ def _is_stub(plain: list[str], pages: list[EmailMessage]) -> bool:
     """True for a short text beside HTML that says much more, or something else: `View this in your browser.`"""
     if len(plain) > _STUB or not pages:
         return False
-    words = [word for page in pages for word in _body(page).split()]
+    words = [word for page in pages for word in _body(page)[0].split()]
     is_other = 2 * len(words) >= len(plain) and 2 * len(set(plain) & set(words)) < len(set(plain))
     return is_other or len(words) > 2 * len(plain)
 
@@ -178,12 +179,14 @@ def _is_body(leaf: EmailMessage) -> bool:
     return is_text and leaf.get_content_disposition() != "attachment" and not leaf.get_filename()
 
 
-def _body(leaf: EmailMessage) -> str:
+def _body(leaf: EmailMessage) -> tuple[str, int]:
+    """The text, and how many characters more are hidden in it."""
     charset = str(leaf.get_content_charset() or "")
     if _is_html(leaf):
-        return visible_text(_decoded(_bytes(leaf), charset) if charset else decoded_page(_bytes(leaf)))
+        return shown_text(_decoded(_bytes(leaf), charset) if charset else decoded_page(_bytes(leaf)))
     text = _decoded(_bytes(leaf), charset)
-    return _unflowed(text, delsp=_parameter(leaf, "delsp") == "yes") if _parameter(leaf, "format") == "flowed" else text
+    is_flowed = _parameter(leaf, "format") == "flowed"
+    return _unflowed(text, delsp=_parameter(leaf, "delsp") == "yes") if is_flowed else text, 0
 
 
 def _parameter(leaf: EmailMessage, name: str) -> str:
@@ -278,14 +281,14 @@ def _recipients(message: "OutlookMessage") -> dict[str, str]:
     return {field: ", ".join(names) for field, names in found.items()}
 
 
-def _outlook_body(message: "OutlookMessage") -> str:
-    """The plain text, else that of the HTML, else that of the RTF."""
+def _outlook_body(message: "OutlookMessage") -> tuple[str, int]:
+    """The plain text, else that of the HTML, else that of the RTF; and how many characters more are hidden in it."""
     if (plain := message.body) and plain.strip():
-        return plain
+        return plain, 0
     if page := _outlook_html(message):
-        return visible_text(page)
+        return shown_text(page)
     packed = message.properties.binary_prop_value(_RTF_COMPRESSED)
-    return rtf_text(_unpacked(packed)) if packed else ""
+    return rtf_text(_unpacked(packed)) if packed else "", 0
 
 
 def _outlook_html(message: "OutlookMessage") -> str:

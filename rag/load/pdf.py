@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag.errors import LoadError
 from rag.load.dates import date_line, iso_date
-from rag.load.extract import Extract
+from rag.load.extract import Extract, hidden_note
 from rag.load.geometry import LEFTWARD, Page, Place, Rule, Word, height_of, mirrored, runs_left, turned
+from rag.load.ink import Ink, Inks, ground
 from rag.load.layout import laid_out
 from rag.load.normalise import normalise
 from rag.load.ocr import DPI, MOST_PIXELS, Recognise
@@ -74,6 +75,7 @@ class _Sheet:
     page: Page
     words: Literal["text", "ocr", "picture", "blank", "damaged"]
     annotations: _Annotations
+    hidden: int = 0  # characters that no reader sees, which were left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,14 @@ class _Drawn:
     size: float
     bold: bool
     slanted: bool
+    ink: Ink
 
 
 def read_pdf(path: Path, recognise: Recognise | None = None) -> Extract:
     """The text of each page; title and date from the first page where it shows them, else from the properties.
 
-    `recognise` reads the pages that are pictures, if it is given. Raises LoadError for an encrypted file and for one
-    without text.
+    `recognise` reads the pages that are pictures, if it is given. What no reader sees is left out, and noted. Raises
+    LoadError for an encrypted file and for one without text.
     """
     scan = read_pages(path, recognise)
     texts = tuple(text for text, _ in laid_out(scan.pages))
@@ -182,6 +185,7 @@ def _notes(sheets: Sequence[_Sheet], attached: Sequence[str]) -> Iterator[str]:
         yield f"{len(names)} attachment{'s' * (len(names) > 1)} {_was(names)} not read: {some}"
     if comments := sum(sheet.annotations.comments for sheet in sheets):
         yield f"{comments} comment{'s' * (comments > 1)} {_was(range(comments))} not read"
+    yield from hidden_note(sum(sheet.hidden for sheet in sheets))
 
 
 def _was(things: Sequence[object]) -> str:
@@ -220,12 +224,34 @@ def _sheet(document: "PdfDocument", number: int, recognise: Recognise | None) ->
 def _read(page: "PdfPage", drawn: Sequence[_Drawn], annotations: _Annotations, recognise: Recognise | None) -> _Sheet:
     from pypdfium2 import raw
 
-    if drawn:
-        return _Sheet(_upright(page, drawn), "text", annotations)
+    seen = _seen(page, drawn)
+    hidden = max(0, _length(drawn) - _length(seen) - 1)
+    if seen:
+        return _Sheet(_upright(page, seen), "text", annotations, hidden)
     is_picture = any(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE]))
     words = tuple(recognise(_picture(page))) if is_picture and recognise else ()
     origin: Literal["ocr", "picture", "blank"] = "ocr" if words else "picture" if is_picture else "blank"
-    return _Sheet(Page(words, (), page.get_height(), page.get_size()), origin, annotations)
+    return _Sheet(Page(words, (), page.get_height(), page.get_size()), origin, annotations, hidden)
+
+
+def _length(words: Sequence[_Drawn]) -> int:
+    """The characters of the words, with a space after each."""
+    return sum(len(word.text) + 1 for word in words)
+
+
+def _seen(page: "PdfPage", drawn: Sequence[_Drawn]) -> Sequence[_Drawn]:
+    """The words that a reader sees: on the page, in ink, or as what a picture under them says."""
+    left, bottom, right, top = page.get_bbox()
+    shown = [
+        word
+        for word in drawn
+        if word.place[0] < right and word.place[1] < top and word.place[2] > left and word.place[3] > bottom
+    ]
+    inks = {word.ink for word in shown}
+    if inks <= {"black"}:
+        return shown
+    under, alone = ground(page), "black" not in inks
+    return [word for word in shown if under.shows(word.ink, word.place, alone=alone)]
 
 
 def _picture(page: "PdfPage") -> "Image":
@@ -313,6 +339,7 @@ class _Style:
     quarters: int
     size: float
     bold: bool
+    ink: Ink
     slanted: bool  # runs neither across the page nor up or down it
 
 
@@ -326,6 +353,7 @@ class _Letters:
         self.textpage = textpage
         self.box = raw.FS_RECTF()
         self.x, self.y = ctypes.c_double(), ctypes.c_double()
+        self.inks = Inks()
         self.styles: dict[int | None, _Style] = {}
 
     def text(self) -> str:
@@ -359,7 +387,7 @@ class _Letters:
         if runs_left(text):
             place = _around(place, self._loose_box(first))
         style = self._style(first)
-        return _Drawn(text, style.quarters, (x, y), place, style.size, style.bold, style.slanted)
+        return _Drawn(text, style.quarters, (x, y), place, style.size, style.bold, style.slanted, style.ink)
 
     def _loose_box(self, at: int) -> Place:
         box = self.box
@@ -379,9 +407,11 @@ class _Letters:
         is_across = abs(matrix.b) <= abs(matrix.a)
         quarters = (0 if matrix.a >= 0 else 2) if is_across else (1 if matrix.b > 0 else 3)
         scale = abs(matrix.d if is_across else matrix.c) or 1.0
-        size = round(self.raw.FPDFText_GetFontSize(self.textpage, at) * scale, 1) or 1.0
+        points = self.raw.FPDFText_GetFontSize(self.textpage, at) * scale
+        drawn = self.raw.FPDFText_GetTextObject(self.textpage, at)
+        ink = self.inks.of_text(drawn, points) if drawn else "black"
         slant = abs(matrix.b / matrix.a if is_across else matrix.a / matrix.b) if matrix.a or matrix.b else 0.0
-        return _Style(quarters, size, bool(_BOLD.search(font.value)), slant > _SLANT)
+        return _Style(quarters, round(points, 1) or 1.0, bool(_BOLD.search(font.value)), ink, slant > _SLANT)
 
 
 def _around(one: Place, other: Place) -> Place:
@@ -390,7 +420,7 @@ def _around(one: Place, other: Place) -> Place:
 
 
 def _upright(page: "PdfPage", drawn: Sequence[_Drawn]) -> Page:
-    """The page held so that most of its words run from left to right, without what is not shown or runs otherwise.
+    """The page held so that most of its words run from left to right, without what runs otherwise.
 
     A stamp that runs up the margin goes; a table that lies on its side is read.
     """
@@ -406,9 +436,8 @@ def _upright(page: "PdfPage", drawn: Sequence[_Drawn]) -> Page:
     words = []
     for word in drawn:
         edges = held(word.place)
-        is_shown = edges[0] < width and edges[1] < height and edges[2] > 0 and edges[3] > 0
         is_stamp = word.slanted and word.size > _STAMP * usual
-        if is_shown and not is_stamp and (word.quarters - quarters) % 2 == 0:
+        if not is_stamp and (word.quarters - quarters) % 2 == 0:
             baseline = held((*word.origin, *word.origin))[1]
             low, high = height_of(baseline, word.size)
             place = turned((edges[0], low, edges[2], high), turns, read)

@@ -117,7 +117,8 @@ class GgufLLM(CustomLLM):
         }
         chunks: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         stopped = Event()
-        Thread(target=_generate, args=(self._server, request, chunks, stopped), daemon=True).start()
+        # waited for at the end of the program: ended in the middle of a call of llama.cpp, it took the program with it
+        Thread(target=_generate, args=(self._server, request, chunks, stopped), daemon=False).start()
         try:
             while (chunk := chunks.get(timeout=self.timeout)) is not None:
                 yield _content(chunk)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag import sentences
 from rag.models.embed import by_length, onnx_session, packaged_tokenizer
 
-_SHA256 = "b075d66b3f63f3b0d0b6bec73678856f684ff14751f76bcff6cf5b4c41a0c800"
+_SHA256 = "fe5bbce0c503638464a2cbadad134c16e062d3eb44ee6a5fdd6877081b0ff1d3"
 _MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
 _MOST_QUESTION = 100  # tokens: what is left of the window is for the passage
 _LONGEST = 1000  # characters of a question at most

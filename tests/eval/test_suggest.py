@@ -131,6 +131,7 @@ def of(reply: str, sentence: str = SENTENCE) -> tuple[str, str] | str:
         ),
         ("Six organisations.", "not a question and an answer"),
         ("Question: Whom did Commerce sanction first?\nAnswer: six firms", "the answer is not in the sentence"),
+        ("Question: Whom did Commerce sanction first?\nAnswer: organ", "the answer is not in the sentence"),
         ("Question: Commerce sanctioned them in the end.\nAnswer: 10 February", "not one question of usual length"),
         ("Question: When?\nAnswer: 10 February", "not one question of usual length"),
         (f"Question: What did Commerce do then?\nAnswer: {SENTENCE}", "the answer is the sentence"),

@@ -24,6 +24,7 @@ from rag.errors import ModelError
 from rag.index.store import Store
 from rag.models.gguf import GgufLLM
 from rag.models.llm import counter, language_model, replies
+from rag.schema import Exchange
 from tests.fakes import LightEmbedding
 
 pytestmark = pytest.mark.slow  # loads a language model
@@ -261,3 +262,28 @@ def test_file_that_is_no_model_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match=rf"cannot load {path}"):
         language_model(Settings(llm="gguf", llm_model=str(path)))
+
+
+def test_a_program_ends_although_the_model_is_still_writing(weights: str) -> None:
+    """Whoever has read enough leaves; the thread in which llama.cpp writes does not take the program down with it."""
+    program = (
+        "import rag, sys; from rag.models.llm import language_model, replies;"
+        " model = language_model(rag.Settings(llm='gguf', llm_model=sys.argv[1]));"
+        " print(next(replies(model, 'Be long.', 'Tell a long story of a fox.')))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, weights], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+def test_what_it_took_is_counted(model: GgufLLM) -> None:
+    """By its own tokenizer, as the prompt is."""
+    heard: list[Exchange] = []
+
+    *_, said = replies(model, "Be brief.", "Who met?", heard=heard)
+
+    (exchange,) = heard
+    taken = model.count("Be brief.") + model.count("Who met?"), model.count(said), "counted"
+    assert (exchange.tokens_read, exchange.tokens_written, exchange.tokens_are) == taken
