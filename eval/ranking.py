@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf, log2, nan
+from textwrap import shorten
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -92,7 +93,7 @@ def _titles(collection: Collection, judgements: Judgements, systems: Iterable[Ra
     ranked = (passage for system in systems for ranking in system.rankings.values() for passage in ranking)
     judged = (passage for grades in judgements.values() for passage in grades)
     shown = dict.fromkeys([*judged, *ranked])
-    return {key: " ".join(collection.passages[key].whole.partition("\n")[0].split())[:_TITLE] for key in shown}
+    return {key: shorten(collection.passages[key].whole.partition("\n")[0], _TITLE, placeholder="…") for key in shown}
 
 
 def score(ranking: Sequence[str], grades: Grades) -> dict[str, float]:

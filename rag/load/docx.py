@@ -113,7 +113,7 @@ def _is_dark(shade: Any) -> bool:
 def _without_hidden(root: Any, looks: _Looks) -> int:
     """The number of characters that nobody sees, which are taken out of the part."""
     marks = root.iter("{*}vanish", "{*}color", "{*}sz", *(("{*}rStyle", "{*}pStyle") if looks.vanishing else ()))
-    if not any(_may_hide(mark, looks) for mark in marks):  # a fifth of the time of reading
+    if not any(_may_hide(mark, looks) for mark in marks):  # looking at each run takes a quarter of the time of reading
         return 0
     left_out = 0
     for run in list(root.iter("{*}r")):

@@ -45,7 +45,7 @@ def link_share(element: Any) -> float:
 
 
 def _letters(element: Any) -> int:
-    return sum(len(part) for text in element.itertext() for part in text.split())
+    return len("".join("".join(element.itertext()).split()))
 
 
 def _pieces(element: Any) -> Iterator[Any]:

@@ -753,7 +753,7 @@ def test_the_figure_asked_for_is_marked(office: Chatbot) -> None:
     answer = office.ask("How many days of paid leave may employees take?")
 
     (marked,) = [claim.text[slice(*claim.marked)] for claim in answer.claims if claim.marked]
-    assert marked.removesuffix(" days") in ("20", "25")
+    assert marked.startswith(("20", "25"))
 
 
 def test_names_that_no_document_has_are_named(office: Chatbot) -> None:

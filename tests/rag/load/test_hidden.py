@@ -121,6 +121,15 @@ def test_what_may_be_seen_is_read(tmp_path: Path, style: str, rules: str) -> Non
     assert notes == ()
 
 
+def test_names_that_are_none_hide_nothing(tmp_path: Path) -> None:
+    """A class may be anything that has no space; what a stylesheet cannot name as it is, is not looked for."""
+    name = "a'or']|*[@x"
+
+    page = f'<style>.{name}{{display:none}}</style><p>{SEEN}</p><p class="{name}">{UNSEEN}</p>'
+
+    assert told(page, tmp_path) == (f"{SEEN}\n\n{UNSEEN}", ())
+
+
 def test_a_list_without_gaps_is_read(tmp_path: Path) -> None:
     """A size of 0 around items that have sizes of their own hides nothing but the space between them."""
     page = f'<ul style="font-size:0"><li style="font-size:16px">{SEEN}</li><li class="b">{UNSEEN}</li></ul>'
