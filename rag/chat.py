@@ -449,7 +449,7 @@ class Chatbot:
 
     def _declined(self, question: str, evidence: Evidence, found: Sequence[Passage], confidence: float) -> Answer:
         """That the documents do not say, with the passages nearest to it and the names that they never mention."""
-        unknown = [name for name in asked.names(evidence.question) if not self._is_known(name)]
+        unknown = self._unknown(asked.names(evidence.question))
         named = ", ".join(f"“{name}”" for name in unknown[:_MOST_UNKNOWN])
         remark = f"Nowhere in the documents: {named}." if unknown else ""
         nearest = tuple(found[:_NEAREST])
@@ -462,11 +462,12 @@ class Chatbot:
 
     def _facts(self, question: str, weighed: Sequence[Weighed]) -> dict[str, float]:
         names = asked.names(question)
-        unknown = sum(not self._is_known(name) for name in names) / len(names) if names else 0.0
+        unknown = len(self._unknown(names)) / len(names) if names else 0.0
         return abstain.evidence(weighed, unknown=unknown)
 
-    def _is_known(self, name: str) -> bool:
-        return all(self._store.document_frequency(term) for term in terms(name))
+    def _unknown(self, names: Sequence[str]) -> list[str]:
+        """Those of the names that stand nowhere in the documents."""
+        return [name for name in names if not all(self._store.document_frequency(term) for term in terms(name))]
 
     def _rarity(self, term: str) -> float:
         """Inverse document frequency as BM25 has it (Robertson & Zaragoza, 2009), always positive."""

@@ -19,19 +19,22 @@ def differing(question: str, sentences: Sequence[Weighed]) -> Weighed | None:
     Where a figure or a date is asked for: neither sentence has the figures that are the answer by the other. Who names
     somebody else is not told apart from who tells of another event.
     """
+    if not sentences:
+        return None
+    best, said = sentences[0], facts(sentences[0].text)
     figures = asked.kind_of_answer(question) in ("date", "number")
     for one in sentences[1:_LOOKED_AT]:
-        best = sentences[0]
         near = one.span.document_id != best.span.document_id and one.score >= best.score - _NEAR
-        if near and _differ(best, one, figures=figures):
+        if near and _differ(best, said, one, figures=figures):
             return one
     return None
 
 
-def _differ(one: Weighed, other: Weighed, *, figures: bool) -> bool:
-    said, told = facts(one.text), facts(other.text)
+def _differ(best: Weighed, said: Facts, other: Weighed, *, figures: bool) -> bool:
+    """True if the other sentence says otherwise than the best one, whose facts are `said`."""
+    told = facts(other.text)
     alike = _alike(said, told)
-    if figures and alike >= _ALIKE and _other_figures(one, told) and _other_figures(other, said):
+    if figures and alike >= _ALIKE and _other_figures(best, told) and _other_figures(other, said):
         return True
     return alike >= _VERY_ALIKE and contradict(said, told) and contradict(told, said)
 
