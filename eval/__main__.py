@@ -116,6 +116,22 @@ def convert(
 
 
 @app.command()
+def gather(
+    folders: Annotated[list[Path], typer.Argument(help="Sets as `convert` writes them; one named twice counts twice.")],
+    out: Annotated[Path, typer.Option(help="File to write, .json.gz.")],
+    hard: Annotated[int, typer.Option(min=0, help="Passages that do not answer, for each question at most.")] = 4,
+    false: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of questions that come again with another name.")
+    ] = 0.12,
+) -> None:
+    """Gather the dev halves of question sets into the file that the reader is trained from."""
+    from eval.training_set import gather as written
+
+    for name, count in written(folders, out, hard=hard, false=false).items():
+        Console().print(f"{name}: questions: {count}", markup=False, soft_wrap=True)
+
+
+@app.command()
 def fit(
     sets: Annotated[list[str], typer.Argument(metavar="QUESTIONS@HOME...", help="Question files with their indexes.")],
     out: Annotated[Path, typer.Option(help="JSON to write; put it in place of rag/answer/weights.json to use it.")],

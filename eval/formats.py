@@ -77,13 +77,13 @@ def squad2(source: Path) -> Iterator[Paragraph]:
     """
     articles = json.loads(_read(source))["data"]
     for number, article in enumerate(articles):
-        title = article["title"].replace("_", " ")
-        split: Split = "dev" if number < len(articles) / 2 else "test"
-        for at, paragraph in enumerate(article["paragraphs"], 1):
-            name = f"{_UNSAFE.sub('-', article['title'])}/{at:03}.txt"
-            text = " ".join(paragraph["context"].split("\n"))
-            asked = (_squad2_entry(question, name, text, split) for question in paragraph["qas"])
-            yield Paragraph(name, title, text, tuple(entry for entry in asked if entry))
+        yield from _squad_paragraphs(article, "dev" if number < len(articles) / 2 else "test")
+
+
+def squad1(source: Path) -> Iterator[Paragraph]:
+    """SQuAD 1.1's training file: a document for each paragraph, all of it dev. Rajpurkar et al., EMNLP 2016."""
+    for article in json.loads(_read(source))["data"]:
+        yield from _squad_paragraphs(article, "dev")
 
 
 def clapnq(source: Path) -> Iterator[Paragraph]:
@@ -182,6 +182,7 @@ def chroma(source: Path) -> Iterator[Paragraph]:
 
 
 FORMATS: Mapping[str, Callable[[Path], Iterator[Paragraph]]] = {
+    "squad1": squad1,
     "squad2": squad2,
     "clapnq": clapnq,
     "qamr": qamr,
@@ -206,7 +207,16 @@ def _csv_entry(row: Mapping[str, str | None], number: int) -> Entry:
     }
 
 
-def _squad2_entry(question: Mapping[str, Any], document_id: str, text: str, split: Split) -> Entry | None:
+def _squad_paragraphs(article: Mapping[str, Any], split: Split) -> Iterator[Paragraph]:
+    title = article["title"].replace("_", " ")
+    for at, paragraph in enumerate(article["paragraphs"], 1):
+        name = f"{_UNSAFE.sub('-', article['title'])}/{at:03}.txt"
+        text = " ".join(paragraph["context"].split("\n"))
+        asked = (_squad_entry(question, name, text, split) for question in paragraph["qas"])
+        yield Paragraph(name, title, text, tuple(entry for entry in asked if entry))
+
+
+def _squad_entry(question: Mapping[str, Any], document_id: str, text: str, split: Split) -> Entry | None:
     """None for an answer without words, or one whose sentence stands twice in the paragraph."""
     common = {"id": question["id"], "split": split, "question": question["question"].strip()}
     if not question["answers"]:

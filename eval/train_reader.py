@@ -1,40 +1,40 @@
-"""Question sets → the reader that marks which sentences of a passage answer a question, and with which words.
+"""Training file → the reader that marks which sentences of a passage answer a question, and with which words.
 
     python -m eval convert squad2 dev-v2.0.json.gz sets/squad2      # and so on, see `python -m eval convert --help`
-    python eval/train_reader.py sets/qamr sets/squad2 sets/clapnq --out reader.onnx
+    python -m eval gather sets/qamr sets/squad2 sets/clapnq --out training.json.gz
+    python eval/train_reader.py training.json.gz --out reader.onnx
 
 The packaged MiniLM reads question and passage together; one linear layer gives each token three logits: the answer's
-first token, its last, and "this sentence answers". Only the `dev` half of each set is read. Needs `pip install -e
-'.[train]'`; one busy core took 37 minutes for 1.8 million tokens.
+first token, its last, and "this sentence answers". In each pass every question meets another window of its text, and
+other passages that do not answer. Needs `pip install -e '.[train]'` or, with `--model`, torch and transformers alone.
+A pass over 129,000 questions takes an H100 two minutes; two CPU cores learn from about 10,000 in an hour.
 """
 
 import argparse
+import gzip
+import json
+import multiprocessing
 import random
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import AutoModel
 
-from eval.dataset import entries
-from eval.metrics import covers
-from rag import Span, sentences
-from rag.index.catalog import Chunk
-from rag.index.lexical import LexicalIndex, terms
-from rag.models.embed import packaged_folder, packaged_tokenizer
-
+CLS, SEP = 101, 102  # as the packaged vocabulary has them
 LENGTHS = (50, 200)  # tokens of a passage, drawn between the two: passages of all lengths come up when answering
 MOST_TOKENS = 288  # question and passage together
-FROZEN = 2  # layers that stay as they are, with the embeddings
+HIDDEN = 1 / 6  # of the answerable questions meet neighbours of the answer: the hardest to tell apart
+UNTITLED = 1 / 8  # of the passages are read without their title
+TOGETHER = 4000  # questions that are made into batches at a time
 IGNORED = -100
-Spans = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,26 @@ class Example:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples side by side, padded to the longest: arrays of shape (examples, tokens) unless said otherwise."""
+
+    ids: NDArray[np.int64]
+    types: NDArray[np.int64]
+    may_answer: NDArray[np.bool_]  # tokens of the passage, and the first of all, which stands for no answer
+    sentence_of: NDArray[np.int64]  # number of the token's sentence in the batch, one past the last for none
+    answers: NDArray[np.float32]  # (sentences,)
+    first: NDArray[np.int64]  # (examples,)
+    last: NDArray[np.int64]  # (examples,)
+
+
 class Reader(nn.Module):
     """MiniLM with three logits for each token."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.encoder = AutoModel.from_pretrained(str(folder), attn_implementation="eager")
+        self.encoder = AutoModel.from_pretrained(str(folder), attn_implementation="eager", dtype=torch.float32)
         self.head = nn.Linear(self.encoder.config.hidden_size, 3)
-        for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:FROZEN]):
-            part.requires_grad_(False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Logits of shape (batch, tokens, 3)."""
@@ -67,129 +78,68 @@ class Reader(nn.Module):
         return self.head(hidden)  # type: ignore[no-any-return]
 
 
-def examples(folder: Path, *, tokenizer: Any, draw: random.Random, most: int) -> Iterator[Example]:
-    """The set's dev questions, at most so many, each with a passage around its gold; without gold, with any passage."""
-    texts: dict[str, str] = {}
-    asked = [entry for entry in entries(folder / "questions.jsonl") if entry["split"] == "dev"]
-    draw.shuffle(asked)
-    for entry in asked[:most]:
-        document = entry["gold"][0]["document_id"] if entry["gold"] else entry.get("about", "")
-        if not document:
-            continue
-        if document not in texts:
-            texts[document] = (folder / "documents" / document).read_text(encoding="utf-8")
-        example = _example(entry, texts[document], tokenizer, draw)
+class TrainingFile:
+    """What `python -m eval gather` wrote, of one file or several."""
+
+    def __init__(self, paths: Sequence[Path], *, negatives: int) -> None:
+        self._negatives = negatives
+        self.texts: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
+        for path in paths:
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                held = json.load(file)
+            first = len(self.texts)
+            self.texts += held["texts"]
+            for asked in held["questions"]:
+                others = [(first + text, start, stop) for text, start, stop in asked["others"]]
+                self.questions.append(asked | {"text": first + asked["text"], "others": others})
+
+    def examples(self, asked: dict[str, Any], draw: random.Random) -> Iterator[Example]:
+        """The question with a window of its text, and with passages that share words with it."""
+        text = self.texts[asked["text"]]
+        sizes = [len(tokens) for tokens in text["sentences"]]
+        hide = bool(asked["answering"]) and len(sizes) > 3 and draw.random() < HIDDEN
+        wanted = [(at in asked["answering"]) != hide for at in range(len(sizes))]
+        chosen = window(sizes, wanted, draw, keep_to=hide)
+        answering = [not hide and at in asked["answering"] for at in chosen]
+        words = None if hide else asked["words"]
+        example = encode(asked["ids"], text, chosen, answering, words, known=hide or asked["known"], draw=draw)
         if example:
             yield example
-
-
-def hard_negatives(folder: Path, *, tokenizer: Any, draw: random.Random, most: int, each: int) -> Iterator[Example]:
-    """For each answerable dev question the passages of other documents that share most of its words, none an answer.
-
-    Passages that hold an accepted answer are left out: they may answer as well.
-    """
-    passages = [
-        (path.relative_to(folder / "documents").as_posix(), title, body, window)
-        for path in sorted((folder / "documents").rglob("*.txt"))
-        for title, body in [_parted(path.read_text(encoding="utf-8"))]
-        for window in _windows(body)
-    ]
-    with tempfile.TemporaryDirectory() as place:
-        index = LexicalIndex(Path(place))
-        index.add(
-            Chunk(
-                str(at),
-                Span(name, *_ends(window)),
-                body[slice(*_ends(window))],
-                title,
-                "",
-                None,
-                np.zeros(1, dtype=np.float32),
+        for other, start, stop in draw.sample(asked["others"], min(self._negatives, len(asked["others"]))):
+            passage = range(start, stop)
+            example = encode(
+                asked["ids"], self.texts[other], passage, [False] * len(passage), None, known=True, draw=draw
             )
-            for at, (name, title, body, window) in enumerate(passages)
-        )
-        asked = [entry for entry in entries(folder / "questions.jsonl") if entry["split"] == "dev" and entry["gold"]]
-        draw.shuffle(asked)
-        for entry in asked[:most]:
-            gold = {place["document_id"] for place in entry["gold"]}
-            found = [passages[int(at)] for at, _ in index.search({entry["question"]: 1.0}, 4 * each)]
-            wrong = [item for item in found if item[0] not in gold and not _holds_answer(entry, item[2], item[3])]
-            for _, title, body, window in wrong[:each]:
-                answers = [False] * len(window)
-                example = _encode(
-                    entry["question"], title, body, window, answers, None, known=True, tokenizer=tokenizer
-                )
-                if example:
-                    yield example
+            if example:
+                yield example
+
+    def batches(self, numbers: Sequence[int], tokens: int, seed: int) -> list[Batch]:
+        """The examples of these questions, those of like length together, about so many tokens in each batch."""
+        draw = random.Random(seed)
+        found = [example for number in numbers for example in self.examples(self.questions[number], draw)]
+        groups: list[list[Example]] = [[]]
+        for example in sorted(found, key=lambda example: len(example.ids) + draw.random() * 16):
+            if (len(groups[-1]) + 1) * len(example.ids) > tokens and groups[-1]:
+                groups.append([])
+            groups[-1].append(example)
+        draw.shuffle(groups)
+        return [side_by_side(group) for group in groups if group]
 
 
-def _parted(text: str) -> tuple[str, str]:
-    title, _, body = text.partition("\n\n")
-    return title, body
-
-
-def _windows(body: str) -> Iterator[list[tuple[int, int]]]:
-    """The body's sentences in runs of about 600 characters, as a chunk has them."""
-    window: list[tuple[int, int]] = []
-    for span in sentences.spans(body):
-        if window and span[1] - window[0][0] > 600:
-            yield window
-            window = []
-        window.append(span)
-    if window:
-        yield window
-
-
-def _ends(window: Spans) -> tuple[int, int]:
-    return window[0][0], window[-1][1]
-
-
-def _holds_answer(entry: Mapping[str, Any], body: str, window: Spans) -> bool:
-    said = set(terms(body[slice(*_ends(window))]))
-    return any(said.issuperset(terms(answer)) for answer in entry.get("accept", []))
-
-
-def _example(entry: Mapping[str, Any], text: str, tokenizer: Any, draw: random.Random) -> Example | None:
-    title, body = _parted(text)
-    spans = sentences.spans(body)
-    gold = [Span("-", at, at + len(g["quote"])) for g in entry["gold"] if (at := body.find(g["quote"])) >= 0]
-    if entry["gold"] and not gold:
-        return None
-    answering = [any(covers(Span("-", *span), place) for place in gold) for span in spans]
-    if gold and not any(answering):
-        return None
-    # One in six answerable questions meets a passage without its answer: the neighbours are the hardest to tell apart.
-    hide = bool(gold) and len(spans) > 3 and draw.random() < 1 / 6
-    chosen = _window(spans, [not a for a in answering] if hide else answering, draw, hide)
-    if not chosen:
-        return None
-    answer = None if hide or not gold else _answer_span(entry, body, gold[0])
-    return _encode(
-        entry["question"],
-        title,
-        body,
-        spans[chosen.start : chosen.stop],
-        [not hide and answering[at] for at in chosen],
-        answer,
-        known=hide or not gold or answer is not None,
-        tokenizer=tokenizer,
-    )
-
-
-def _window(spans: Spans, wanted: Sequence[bool], draw: random.Random, hide: bool) -> range:
-    """Neighbouring sentences of a random length in tokens, around a wanted one; where hidden, without the others."""
-    starts = [at for at, want in enumerate(wanted) if want] or list(range(len(spans)))
+def window(sizes: Sequence[int], wanted: Sequence[bool], draw: random.Random, *, keep_to: bool) -> range:
+    """Neighbouring sentences of a random length in tokens, around a wanted one; none but wanted ones if so asked."""
+    starts = [at for at, want in enumerate(wanted) if want] or list(range(len(sizes)))
     if not starts:
         return range(0)
     budget = draw.randint(*LENGTHS)
     low = high = draw.choice(starts)
-    sizes = [(end - start) // 5 + 1 for start, end in spans]  # about a token to five characters
     used = sizes[low]
     sides = [True, True]
     while any(sides) and used < budget:
         left = draw.random() < 0.5 if all(sides) else sides[0]
         at = low - 1 if left else high + 1
-        if not 0 <= at < len(spans) or used + sizes[at] > budget or (hide and not wanted[at]):
+        if not 0 <= at < len(sizes) or used + sizes[at] > budget or (keep_to and not wanted[at]):
             sides[0 if left else 1] = False
             continue
         used += sizes[at]
@@ -197,122 +147,138 @@ def _window(spans: Spans, wanted: Sequence[bool], draw: random.Random, hide: boo
     return range(low, high + 1)
 
 
-def _answer_span(entry: Mapping[str, Any], body: str, gold: Span) -> tuple[int, int] | None:
-    for answer in entry.get("accept", []):
-        at = body.find(answer, gold.start, gold.end) if isinstance(answer, str) else -1
-        if at >= 0:
-            return at, at + len(answer)
-    return None
-
-
-def _encode(
-    question: str,
-    title: str,
-    body: str,
-    chosen: Spans,
-    answers: list[bool],
-    answer: tuple[int, int] | None,
+def encode(
+    asked: Sequence[int],
+    text: dict[str, Any],
+    chosen: range,
+    answering: list[bool],
+    words: Sequence[int] | None,
     *,
     known: bool,
-    tokenizer: Any,
+    draw: random.Random,
 ) -> Example | None:
-    start, end = chosen[0][0], chosen[-1][1]
-    head = f"{title}. " if title else ""
-    asked = tokenizer.encode(question, head + body[start:end])
-    ids, types = asked.ids[:MOST_TOKENS], asked.type_ids[:MOST_TOKENS]
-    passage_at = types.index(1) if 1 in types else len(ids)
-    places = [(s + start - len(head), e + start - len(head)) for s, e in asked.offsets[:MOST_TOKENS]]
-
-    def within(first: int, last: int) -> list[int]:
-        return [at for at in range(passage_at, len(ids) - 1) if places[at][0] < last and places[at][1] > first]
-
+    """None where the passage is longer than the window, or empty."""
+    title = [] if draw.random() < UNTITLED else text["title"]
+    ids = [CLS, *asked, SEP]
+    passage_at = len(ids)
+    ids += title
     ranges = []
-    for first, last in chosen:
-        inside = within(first, last)
-        if not inside:
+    first = last = 0 if known else IGNORED
+    for at in chosen:
+        tokens = text["sentences"][at]
+        if not tokens:
             return None
-        ranges.append((inside[0], inside[-1] + 1))
-    first_token = last_token = 0 if known else IGNORED
-    if answer:
-        inside = within(*answer)
-        if not inside:
-            return None
-        first_token, last_token = inside[0], inside[-1]
-    return Example(ids, passage_at, ranges, answers, first_token, last_token)
+        if words and words[0] == at:
+            first, last = len(ids) + words[1], len(ids) + words[2]
+        ranges.append((len(ids), len(ids) + len(tokens)))
+        ids += tokens
+    ids.append(SEP)
+    return Example(ids, passage_at, ranges, answering, first, last) if ranges and len(ids) <= MOST_TOKENS else None
 
 
-def batches(found: Sequence[Example], tokens: int, draw: random.Random) -> list[list[Example]]:
-    """Examples of like length together, about so many tokens in each, in random order."""
-    ordered = sorted(found, key=lambda example: len(example.ids) + draw.random() * 16)
-    groups: list[list[Example]] = [[]]
-    for example in ordered:
-        if (len(groups[-1]) + 1) * len(example.ids) > tokens and groups[-1]:
-            groups.append([])
-        groups[-1].append(example)
-    draw.shuffle(groups)
-    return groups
+def side_by_side(group: Sequence[Example]) -> Batch:
+    """A batch of the examples."""
+    shape = len(group), max(len(example.ids) for example in group)
+    ids, types = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    may_answer = np.zeros(shape, dtype=np.bool_)
+    answers = [answer for example in group for answer in example.answers]
+    sentence_of = np.full(shape, len(answers), dtype=np.int64)
+    number = 0
+    for row, example in enumerate(group):
+        end = len(example.ids)
+        ids[row, :end] = example.ids
+        types[row, example.passage_at : end] = 1
+        may_answer[row, example.passage_at : end - 1] = True
+        for start, stop in example.sentences:
+            sentence_of[row, start:stop] = number
+            number += 1
+    may_answer[:, 0] = True
+    first, last = np.array([example.first for example in group]), np.array([example.last for example in group])
+    return Batch(ids, types, may_answer, sentence_of, np.array(answers, dtype=np.float32), first, last)
 
 
-def loss_of(model: Reader, batch: Sequence[Example]) -> Tensor:
+def loss_of(model: nn.Module, batch: Batch, device: str) -> Tensor:
     """Cross-entropy of the sentences and, where it is known, of the answer's first and last token."""
-    logits = model(*tensors(batch))
-    scores, wanted = [], []
-    for row, example in enumerate(batch):
-        for (start, end), answers in zip(example.sentences, example.answers, strict=True):
-            scores.append(logits[row, start:end, 2].mean())
-            wanted.append(float(answers))
-    sentence = binary_cross_entropy_with_logits(torch.stack(scores), torch.tensor(wanted))
-    masked = logits[..., :2].masked_fill(~_may_answer(batch)[..., None], -1e4)
-    first = torch.tensor([example.first for example in batch])
-    last = torch.tensor([example.last for example in batch])
-    if (first == IGNORED).all():
-        return sentence
-    token = cross_entropy(masked[..., 0], first, ignore_index=IGNORED)
-    return 2 * sentence + 0.5 * (token + cross_entropy(masked[..., 1], last, ignore_index=IGNORED))
+
+    def there(array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+
+    ids, sentence_of = there(batch.ids), there(batch.sentence_of).flatten()
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        logits = model(ids, (ids != 0).long(), there(batch.types)).float()
+    sums = torch.zeros(len(batch.answers) + 1, device=device).index_add(0, sentence_of, logits[..., 2].flatten())
+    counts = torch.bincount(sentence_of, minlength=len(batch.answers) + 1)
+    sentence = binary_cross_entropy_with_logits(sums[:-1] / counts[:-1], there(batch.answers))
+    if (batch.first == IGNORED).all():
+        return 2 * sentence
+    masked = logits[..., :2].masked_fill(~there(batch.may_answer)[..., None], -1e4)
+    token = cross_entropy(masked[..., 0], there(batch.first), ignore_index=IGNORED)
+    return 2 * sentence + 0.5 * (token + cross_entropy(masked[..., 1], there(batch.last), ignore_index=IGNORED))
 
 
-def tensors(batch: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
-    """Token ids, attention mask and token types, padded to the longest."""
-    width = max(len(example.ids) for example in batch)
-    ids = torch.tensor([example.ids + [0] * (width - len(example.ids)) for example in batch])
-    types = torch.tensor([[int(at >= example.passage_at) for at in range(width)] for example in batch])
-    return ids, (ids != 0).long(), types * (ids != 0)
+def portions(count: int, passes: int, seed: int) -> Iterator[tuple[list[int], int]]:
+    """The questions' numbers, shuffled anew for each pass, `TOGETHER` at a time, each with a seed of its own."""
+    draw = random.Random(seed)
+    for _ in range(passes):
+        order = list(range(count))
+        draw.shuffle(order)
+        for start in range(0, count, TOGETHER):
+            yield order[start : start + TOGETHER], draw.getrandbits(32)
 
 
-def _may_answer(batch: Sequence[Example]) -> Tensor:
-    """True for the tokens of the passage, and for the first token of all, which stands for no answer."""
-    width = max(len(example.ids) for example in batch)
-    return torch.tensor(
-        [[at == 0 or example.passage_at <= at < len(example.ids) - 1 for at in range(width)] for example in batch]
-    )
+_made_of: TrainingFile  # in the processes that make batches; set before they are forked
+_tokens: int
+
+
+def _made(portion: tuple[list[int], int]) -> list[Batch]:
+    return _made_of.batches(portion[0], _tokens, portion[1])
 
 
 def train(
-    model: Reader, found: Sequence[Example], *, rate: float, tokens: int, draw: random.Random, save: Path
+    model: Reader,
+    held: TrainingFile,
+    *,
+    passes: int,
+    minutes: float,
+    rate: float,
+    tokens: int,
+    seed: int,
+    device: str,
+    workers: int,
+    save: Path,
 ) -> None:
-    """One pass over the examples, the learning rate rising over the first tenth and falling to nothing."""
-    groups = batches(found, tokens, draw)
-    learnt = [part for part in model.parameters() if part.requires_grad]
-    optimiser = torch.optim.AdamW(learnt, lr=rate, weight_decay=0.01)
-    plan = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=len(groups) + 1, pct_start=0.1, anneal_strategy="linear"
-    )
-    model.train()
-    started, mean = time.monotonic(), 0.0
-    for step, batch in enumerate(groups, 1):
-        optimiser.zero_grad()
-        loss = loss_of(model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        plan.step()
-        mean = 0.98 * mean + 0.02 * loss.item() if step > 1 else loss.item()
-        if step % 20 == 0 or step == len(groups):
-            seconds = time.monotonic() - started
-            left = seconds / step * (len(groups) - step)
-            print(f"{step}/{len(groups)}: loss {mean:.3f}, {seconds:.0f} s, {left:.0f} s left", flush=True)
-        if step % 300 == 0:
-            torch.save(model.state_dict(), save)
+    """So many passes, or so many minutes; the learning rate rises over the first twentieth and falls to nothing."""
+    global _made_of, _tokens
+    _made_of, _tokens = held, tokens
+    planned = list(portions(len(held.questions), passes, seed))
+    model.encoder.set_attn_implementation("sdpa")
+    model.to(device).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, fused=device == "cuda")
+    started, mean, steps, done = time.monotonic(), 1.0, 0, 0.0
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        for number, batches in enumerate(pool.imap(_made, planned)):
+            for at, batch in enumerate(batches):
+                spent = (time.monotonic() - started) / 60 / minutes
+                done = max((number + at / len(batches)) / len(planned), spent)
+                if done >= 1:
+                    break
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * min(20 * done + 0.001, (1 - done) / 0.95)
+                optimiser.zero_grad()
+                loss = loss_of(model, batch, device)
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimiser.step()
+                steps += 1
+                if steps % 50 == 0:
+                    mean = 0.9 * mean + 0.1 * loss.item()
+            print(f"{done:.1%}, questions {(number + 1) * TOGETHER}: loss {mean:.3f}", flush=True)
+            if done >= 1:
+                break
+            if number % 10 == 9:
+                torch.save(model.state_dict(), save)
+    model.to("cpu").eval()
+    torch.save(model.state_dict(), save)
 
 
 def export(model: Reader, out: Path) -> None:
@@ -320,6 +286,7 @@ def export(model: Reader, out: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model.eval()
+    model.encoder.set_attn_implementation("eager")
     names = ["input_ids", "attention_mask", "token_type_ids"]
     sample = tuple(torch.ones((2, 16), dtype=torch.long) for _ in names)
     whole = out.with_suffix(".fp32.onnx")
@@ -337,33 +304,45 @@ def export(model: Reader, out: Path) -> None:
     whole.unlink()
 
 
+def _packaged() -> Path:
+    from rag.models.embed import packaged_folder
+
+    return packaged_folder()
+
+
 def main() -> None:
-    """Read the sets, train, export."""
+    """Read the file, train, export."""
     parser = argparse.ArgumentParser(description="Train the reader.")
-    parser.add_argument("sets", nargs="+", type=Path, help="folders as `python -m eval convert` writes them")
+    parser.add_argument("files", nargs="+", type=Path, help="as `python -m eval gather` writes them")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--most", type=int, default=20_000, help="questions of one set at most")
-    parser.add_argument("--hard", type=int, default=2, help="passages of other documents for each question")
-    parser.add_argument("--start", type=Path, help="weights to go on from")
-    parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--tokens", type=int, default=3000, help="tokens in a batch")
+    parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=110, help="end after so many, whatever passes are left")
+    parser.add_argument("--model", type=Path, help="folder of another MiniLM; the packaged one when not given")
+    parser.add_argument("--start", type=Path, help="weights of a reader to go on from")
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--tokens", type=int, default=16_000, help="tokens in a batch")
+    parser.add_argument("--negatives", type=int, default=1, help="passages without an answer for each question")
     parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make batches")
     arguments = parser.parse_args()
-    draw = random.Random(arguments.seed)
     torch.manual_seed(arguments.seed)
-    tokenizer = packaged_tokenizer()
-    found: list[Example] = []
-    for folder in arguments.sets:
-        of_set = list(examples(folder, tokenizer=tokenizer, draw=draw, most=arguments.most))
-        if arguments.hard:
-            of_set += hard_negatives(folder, tokenizer=tokenizer, draw=draw, most=arguments.most, each=arguments.hard)
-        print(f"{folder}: {len(of_set)} examples, {sum(len(e.ids) for e in of_set)} tokens", flush=True)
-        found += of_set
-    model = Reader(packaged_folder())
+    held = TrainingFile(arguments.files, negatives=arguments.negatives)
+    print(f"questions: {len(held.questions)}, texts: {len(held.texts)}", flush=True)
+    model = Reader(arguments.model or _packaged())
     if arguments.start:
         model.load_state_dict(torch.load(arguments.start))
-    train(model, found, rate=arguments.rate, tokens=arguments.tokens, draw=draw, save=arguments.out.with_suffix(".pt"))
-    torch.save(model.state_dict(), arguments.out.with_suffix(".pt"))
+    train(
+        model,
+        held,
+        passes=arguments.passes,
+        minutes=arguments.minutes,
+        rate=arguments.rate,
+        tokens=arguments.tokens,
+        seed=arguments.seed,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        workers=arguments.workers,
+        save=arguments.out.with_suffix(".pt"),
+    )
     export(model, arguments.out)
 
 

@@ -50,6 +50,7 @@ INSIDERS = {
     "eval.speed",
     "eval.suggest",
     "eval.train_reader",
+    "eval.training_set",
     "eval.vectors",
 }
 

@@ -58,7 +58,7 @@ class Wish:
     before: str = ""
     passages: int = 6
     sentences: int = 3
-    threshold: float = 0.3
+    threshold: float = 0.4
     written: bool = True
 
     @property

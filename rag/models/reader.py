@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag import sentences
 from rag.models.embed import by_length, onnx_session, packaged_tokenizer
 
-_SHA256 = "fe5bbce0c503638464a2cbadad134c16e062d3eb44ee6a5fdd6877081b0ff1d3"
+_SHA256 = "d22473ba4003fb9352de8347815285ef7fc79ca6f499d4fd77240f1deb7687a6"
 _MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
 _MOST_QUESTION = 100  # tokens: what is left of the window is for the passage
 _LONGEST = 1000  # characters of a question at most
