@@ -24,7 +24,7 @@ from rag.models.nli import Infer, inference
 from rag.models.reader import Read, Reader, Reading
 from rag.models.remembered import Remembered
 from rag.models.rerank import Rerank, order, reranker
-from rag.retrieve import Hit, heading_of, passages, read_closely, retrieve
+from rag.retrieve import Hit, as_read, heading_of, passages, read_closely, retrieve
 from rag.schema import (
     EVERYTHING,
     Answer,
@@ -235,16 +235,19 @@ class Chatbot:
     def _evidence(self, understood: _Understood, scope: Scope) -> Evidence:
         meant, hits = understood.alone, self._hits(understood, scope)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
+        readings = self._readings(meant, hits[: self._settings.read])
         weighed = extract.rate(
             meant,
             found,
-            self._readings(meant, hits[: self._settings.read]),
+            readings,
             encode=self._encode,
             rarity=self._rarity,
             weights=abstain.weights()["sentence"],
         )
         facts = self._facts(meant, weighed)
         confidence = self._calibrated.probability(facts)
+        if self._rerank is None:
+            found = as_read(found, readings)
         return Evidence(meant, found, tuple(weighed), facts, confidence, differing(meant, weighed))
 
     def examples(self, most: int = 5) -> tuple[str, ...]:

@@ -657,7 +657,8 @@ def _step(name: str, lines: Iterable[str]) -> None:
 
 
 def _checked(claim: Claim) -> Iterator[str]:
-    yield f"{claim.verdict}: {claim.text}"
+    by = f" ({claim.check})" if claim.check else ""
+    yield f"{claim.verdict}{by}: {claim.text}"
     for citation in claim.citations:
         yield f"    {_place(citation)}: “{' '.join(citation.quote.split())}”"
 

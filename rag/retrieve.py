@@ -7,7 +7,7 @@ and their dense score is exp(-distance), while fusion here needs the cosine itse
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +28,7 @@ _FADING = 0.7  # of that, with each turn back; the first question names what the
 _EARLIER = 0.2  # weight of the words of earlier questions
 _TENTH, _USUAL_LEAD = 9, 0.45  # how far the best BM25 is before the tenth, as a share of the best, on six sets
 _SAME_WORDS = 0.85  # share of words in common (Jaccard) from which two passages are one shown twice
+_LIKING, _LEAST = 0.02, -8.0  # of the reader's log-odds of a passage's best sentence, and the lowest that counts
 _DENIALS = re.compile(r"\b(?:not|no|never|cannot)\b|n[’']t\b", re.IGNORECASE)
 _MOST_MERGED = 3  # chunks in one passage at most: a passage should read at a glance
 
@@ -148,6 +149,22 @@ def passages(
         else:
             groups.append([hit])
     return tuple(_passage(group, document) for group in groups)
+
+
+def as_read(found: Sequence[Passage], readings: Mapping[Span, Reading]) -> tuple[Passage, ...]:
+    """The passages with what the reader makes of the best sentence in each added to their score, and so ordered.
+
+    A passage that it has not read counts as one that it likes least.
+    """
+    liked = (
+        max((one.logit for span, one in readings.items() if passage.span.overlaps(span)), default=_LEAST)
+        for passage in found
+    )
+    scored = [
+        replace(passage, score=passage.score + _LIKING * (max(logit, _LEAST) - _LEAST))
+        for passage, logit in zip(found, liked, strict=True)
+    ]
+    return tuple(sorted(scored, key=lambda passage: -passage.score))
 
 
 def _told(text: str) -> frozenset[str]:

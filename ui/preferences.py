@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -64,5 +65,6 @@ def _known(settings: Settings, facts: Mapping[str, object]) -> dict[str, str]:
         "Chunks": f"{facts['chunks']:,}",
         "Built with": str(facts["built with"]),
         "Language model": f"{settings.llm} {settings.llm_model}".strip(),
-        "Reranker": settings.reranker or "none",
+        "Reranker": Path(settings.reranker).name or "none",
+        "Model of inference": Path(settings.nli).name or "none",
     }

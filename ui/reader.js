@@ -23,7 +23,7 @@ function close() {
   view.replaceChildren(); // pictures that are still to come are not waited for, and nothing stays of what may be removed
   if (origin?.isConnected && roomOf(origin) !== roomOf(aside)) enter(roomOf(origin));
   const again = origin?.isConnected ? origin : document.querySelector(`.citation[data-cite="${shown.key}"]`);
-  again?.focus();
+  requestAnimationFrame(() => again?.focus()); // another tab is shown a moment after it is asked for
 }
 
 function address(options) {

@@ -9,7 +9,7 @@ from eval.fit import Weighing, fit
 from rag.answer.abstain import evidence, log_odds, probability
 
 DRAW = random.Random(5)
-SIGNS = ("reader", "words", "likeness", "noise")
+SIGNS = ("reader", "words", "likeness", "passage", "noise")
 
 
 def weighed(start: int, *, answers: bool) -> rag.Weighed:

@@ -120,11 +120,12 @@ def talk(
     script: list[str] | None = None,
     threshold: float = 0.0,
     strictness: Literal["show", "strict"] = "strict",
+    read: int = 12,
 ) -> Chatbot:
     """A chatbot over an index, by words alone, that answers what it can; it writes if it is given replies to write."""
     script = list(replies) or script
     llm = None if script is None else ScriptedLLM(script=script)
-    settings = Settings(answer_threshold=threshold, strictness=strictness)
+    settings = Settings(answer_threshold=threshold, strictness=strictness, read=read)
     return Chatbot(store, settings, encode=hash_encode, read=read_words, llm=llm)
 
 
@@ -282,19 +283,19 @@ def test_follow_up_is_asked_as_the_model_rewrites_it(
     assert "Patrick Ryder, the Pentagon's press secretary, said" in llm.prompts[0]
     assert answer.asked == rewritten
     assert f"Question: {rewritten}" in llm.prompts[1]
-    assert answer.passages == bot.retrieve(rewritten, 6)
+    assert {passage.span for passage in answer.passages} == {passage.span for passage in bot.retrieve(rewritten, 6)}
 
 
 @pytest.mark.parametrize("llm", [None, *([[reply] for reply in ("", "He said nothing.", DECLINED)]), []])
 def test_follow_up_is_searched_as_it_is_asked(town: Store, llm: list[str] | None) -> None:
     """Drawn to the question before it, also where the model that should rewrite it fails or writes no question."""
     earlier = [Turn("Who opened the archive?", talk(town).ask("Who opened the archive?"))]
-    bot = talk(town, script=llm)
+    bot = talk(town, script=llm, read=0)
 
     found = bot.retrieve("And when?", 3, history=earlier)
 
     assert found[0].span.document_id == "archive.md"
-    assert found == talk(town).explain("And when?", earlier).passages[:3]
+    assert found == bot.explain("And when?", earlier).passages[:3]
     assert found != talk(town).retrieve("And when?", 3)
 
 

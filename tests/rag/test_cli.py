@@ -202,7 +202,7 @@ def test_ask_trace_shows_the_steps(run: Run, sample_settings: Settings, bot: Cha
     for sentence in trace.evidence.sentences:
         assert f"{sentence.score:+.2f} {' '.join(sentence.text.split())}" in told.words
     assert f"{trace.evidence.confidence:.2f}, declined below 0." in told.words
-    assert f"supported: {' '.join(trace.claims[0].text.split())}" in told.words
+    assert f"supported ({trace.claims[0].check}): {' '.join(trace.claims[0].text.split())}" in told.words
 
 
 def test_ask_trace_shows_what_the_model_was_sent_and_said(

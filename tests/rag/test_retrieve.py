@@ -17,8 +17,8 @@ from rag.index.catalog import Chunk
 from rag.index.lexical import terms
 from rag.index.store import Store
 from rag.models.reader import Excerpt, Reading
-from rag.retrieve import Hit, fuse, heading_of, passages, read_closely, retrieve
-from rag.schema import SourceDocument, Span
+from rag.retrieve import Hit, as_read, fuse, heading_of, passages, read_closely, retrieve
+from rag.schema import Passage, SourceDocument, Span
 from tests.conftest import CORPUS
 from tests.fakes import HashEmbedding, hash_encode
 
@@ -354,3 +354,24 @@ def test_empty_index_gives_nothing(settings: Settings) -> None:
 
     assert retrieve(store, hash_encode, "When was the balloon shot down?", settings) == ()
     store.close()
+
+
+def test_the_passage_whose_sentence_the_reader_likes_comes_first() -> None:
+    """If it was close behind; one that was not read counts as disliked, and without any reading nothing changes."""
+    found = [
+        Passage(Span(name, 0, 40), "It is so.", name, score, None)
+        for name, score in (("near.md", 1.0), ("liked.md", 0.9), ("far.md", 0.2), ("unread.md", 0.95))
+    ]
+
+    def liking(logits: dict[str, float]) -> dict[Span, Reading]:
+        return {
+            Span(name, start, start + 10): Reading(start, start + 10, logit, (start, start), 0.0)
+            for name, logit in logits.items()
+            for start in (0, 20)
+        }
+
+    ordered = as_read(found, liking({"near.md": -7.0, "liked.md": 3.0, "far.md": 6.0}))
+
+    assert [passage.title for passage in ordered] == ["liked.md", "near.md", "unread.md", "far.md"]
+    assert [passage.score for passage in ordered] == sorted((passage.score for passage in ordered), reverse=True)
+    assert [passage.score for passage in as_read(found, {})] == [1.0, 0.95, 0.9, 0.2]

@@ -66,7 +66,7 @@ def test_passages_keep_their_order(read: Reader) -> None:
 
     assert [len(readings) for readings in together] == [len(readings) for readings in alone] == [4, 1, 1]
     for one, other in zip(together, alone, strict=True):
-        assert [reading.logit for reading in one] == pytest.approx([reading.logit for reading in other], abs=1.0)
+        assert [reading.logit for reading in one] == pytest.approx([reading.logit for reading in other], abs=1.5)
 
 
 @pytest.mark.parametrize("question", ["", "why " * 5000, "?" * 2000])
