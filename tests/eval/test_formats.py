@@ -72,6 +72,18 @@ def test_squad_paragraph_is_a_document(tmp_path: Path) -> None:
     assert (entries[1]["kind"], entries[1]["gold"], entries[1]["about"]) == ("unanswerable", [], "Place_1/001.txt")
 
 
+def test_the_training_file_of_squad_is_all_dev(tmp_path: Path) -> None:
+    """No half of its articles is kept aside; else it reads as the other does."""
+    (tmp_path / "train.json").write_text(json.dumps(SQUAD), encoding="utf-8")
+
+    documents, entries = converted("squad1", tmp_path / "train.json", tmp_path / "set")
+
+    assert documents == converted("squad2", tmp_path / "train.json", tmp_path / "other")[0]
+    assert [(entry["id"], entry["split"]) for entry in entries] == [
+        (id_, "dev") for id_ in ("1-a", "1-b", "2-a", "2-b")
+    ]
+
+
 def test_clapnq_sentences_are_gold(tmp_path: Path) -> None:
     """The sentences that the answer was written from, and odd lines are test; no answer is an unanswerable question."""
     rows = [
