@@ -3,9 +3,9 @@
 Text is indexed and not stored: what is shown always comes from the catalog.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -20,6 +20,8 @@ _MOST_PHRASES = 16
 _SIDE_BY_SIDE = 0.2  # weight of a pair of neighbours: nDCG@10 +.001 to +.009 on five sets, see eval/LOG.md
 _APART = 3  # places at most between neighbours, stop words skipped: "ship of the line"
 _QUOTED = 1.0  # weight of words in quotes, as they stand there
+_Clause = tuple[tantivy.Occur, tantivy.Query]
+_Phrase = tuple[tuple[int, str], ...]  # places from the first, and what stands there
 _STOP_WORDS = """
     a about an and any are as at be been but by can could did do does for from had has have how i in is it its many me
     much of on or should tell that the their them there they this to was were what when where which who whom whose why
@@ -83,14 +85,10 @@ class LexicalIndex:
         `texts` is what is asked, each with its weight. `within`: the numbers of the documents to search, all where it
         is None.
         """
-        query = self._query(texts)
-        if within is not None:
-            asked = tantivy.Query.term_set_query(self._index.schema, "document", list(within))
-            scoreless = tantivy.Query.const_score_query(asked, 0.0)
-            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, scoreless)])
-        searcher = self._index.searcher()
-        hits = searcher.search(query, limit=k, count=False).hits
-        return [(str(searcher.doc(address)["id"][0]), float(score)) for score, address in hits]
+        found = self._best(self._words(texts), k, within, "document")
+        beside = self._best(self._pairs(texts), k, found, "id")
+        found = {id_: score + beside.get(id_, 0.0) for id_, score in found.items()}
+        return sorted(found.items(), key=lambda item: -item[1])
 
     def document_frequency(self, term: str) -> int:
         """In how many chunks, with what they stand under, a term (as `terms` gives it) is found."""
@@ -119,25 +117,55 @@ class LexicalIndex:
         writer.wait_merging_threads()
         self._index.reload()
 
-    def _query(self, texts: Mapping[str, float]) -> tantivy.Query:
-        """Any of the words and phrases; one that several texts have counts with the greatest of their weights."""
-        words, phrases = dict[str, float](), dict[tuple[tuple[int, str], ...], float]()
+    def _best(self, clauses: Sequence[_Clause], k: int, within: Collection[str] | None, field: str) -> dict[str, float]:
+        """The `k` best chunks with their scores, of those whose `field` is `within`; none without clauses."""
+        if not clauses:
+            return {}
+        query = tantivy.Query.boolean_query(clauses)
+        if within is not None:
+            asked = tantivy.Query.term_set_query(self._index.schema, field, list(within))
+            scoreless = tantivy.Query.const_score_query(asked, 0.0)
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, scoreless)])
+        searcher = self._index.searcher()
+        hits = searcher.search(query, limit=k, count=False).hits
+        return {str(searcher.doc(address)["id"][0]): float(score) for score, address in hits}
+
+    def _words(self, texts: Mapping[str, float]) -> list[_Clause]:
+        """Any of the words and of what stands in quotes, which count once, with the greatest weight of their texts."""
+        words, quotes = dict[str, float](), dict[_Phrase, float]()
         for text, weight in sorted(texts.items(), key=lambda item: item[1]):
             words |= dict.fromkeys(terms(text)[:_MOST_TERMS], weight)
-            phrases |= dict.fromkeys(islice(_neighbours(text), _MOST_PHRASES), _SIDE_BY_SIDE * weight)
-            phrases |= dict.fromkeys(map(_in_quotes, quoted(text)[:_MOST_PHRASES]), _QUOTED * weight)
-        schema, query = self._index.schema, tantivy.Query
-        found = [(query.term_query(schema, _FIELD, word), weight) for word, weight in words.items()]
-        found += [
-            (query.phrase_query(schema, _FIELD, list(phrase)), weight)
+            quotes |= dict.fromkeys(map(_in_quotes, quoted(text)[:_MOST_PHRASES]), _QUOTED * weight)
+        found = [
+            (tantivy.Occur.Should, tantivy.Query.boost_query(self._word(word), weight))
+            for word, weight in words.items()
+        ]
+        return found + self._phrases(quotes)
+
+    def _pairs(self, texts: Mapping[str, float]) -> list[_Clause]:
+        """Any two words of a text that are neighbours there.
+
+        They are looked for in what the words have found: in a million chunks a search for words alone skips most of
+        them, and one for phrases as well reads them all.
+        """
+        pairs = dict[_Phrase, float]()
+        for text, weight in sorted(texts.items(), key=lambda item: item[1]):
+            pairs |= dict.fromkeys(islice(_neighbours(text), _MOST_PHRASES), _SIDE_BY_SIDE * weight)
+        return self._phrases(pairs)
+
+    def _word(self, word: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._index.schema, _FIELD, word)
+
+    def _phrases(self, phrases: Mapping[_Phrase, float]) -> list[_Clause]:
+        make = partial(tantivy.Query.phrase_query, self._index.schema, _FIELD)
+        return [
+            (tantivy.Occur.Should, tantivy.Query.boost_query(make(list(phrase)), weight))
             for phrase, weight in phrases.items()
             if len(phrase) > 1
         ]
-        clauses = [(tantivy.Occur.Should, query.boost_query(clause, weight)) for clause, weight in found]
-        return query.boolean_query(clauses) if clauses else query.empty_query()
 
 
-def _neighbours(text: str) -> Iterator[tuple[tuple[int, str], ...]]:
+def _neighbours(text: str) -> Iterator[_Phrase]:
     """Each two terms that follow one another, with the place of the second from the first."""
     placed = [(place, word) for place, word in enumerate(_analyzer().analyze(text)) if word not in _STOP_STEMS]
     for (place, word), (other_place, other) in pairwise(placed):
@@ -145,7 +173,7 @@ def _neighbours(text: str) -> Iterator[tuple[tuple[int, str], ...]]:
             yield (0, word), (other_place - place, other)
 
 
-def _in_quotes(text: str) -> tuple[tuple[int, str], ...]:
+def _in_quotes(text: str) -> _Phrase:
     return tuple(enumerate(_analyzer().analyze(text)))
 
 
