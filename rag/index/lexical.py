@@ -19,6 +19,7 @@ _MOST_TERMS = 64  # terms of one question that are looked up
 _MOST_PHRASES = 16
 _SIDE_BY_SIDE = 0.2  # weight of a pair of neighbours: nDCG@10 +.001 to +.009 on five sets, see eval/LOG.md
 _APART = 3  # places at most between neighbours, stop words skipped: "ship of the line"
+_MANY = 500  # chunks from which words and pairs are faster looked for at once
 _QUOTED = 1.0  # weight of words in quotes, as they stand there
 _Clause = tuple[tantivy.Occur, tantivy.Query]
 _Phrase = tuple[tuple[int, str], ...]  # places from the first, and what stands there
@@ -85,9 +86,13 @@ class LexicalIndex:
         `texts` is what is asked, each with its weight. `within`: the numbers of the documents to search, all where it
         is None.
         """
-        found = self._best(self._words(texts), k, within, "document")
-        beside = self._best(self._pairs(texts), k, found, "id")
-        found = {id_: score + beside.get(id_, 0.0) for id_, score in found.items()}
+        words, pairs = self._words(texts), self._pairs(texts)
+        if k > _MANY:
+            found = self._best([*words, *pairs], k, within, "document")
+        else:
+            found = self._best(words, k, within, "document")
+            beside = self._best(pairs, k, found, "id")
+            found = {id_: score + beside.get(id_, 0.0) for id_, score in found.items()}
         return sorted(found.items(), key=lambda item: -item[1])
 
     def document_frequency(self, term: str) -> int:

@@ -1,6 +1,7 @@
 """Words: which count as the same, which passages they find, and that none outlives its passage."""
 
 from collections.abc import Sequence
+from itertools import permutations
 from math import log
 from pathlib import Path
 
@@ -100,6 +101,20 @@ def test_words_side_by_side_count_for_more_than_apart(tmp_path: Path) -> None:
 
     assert first == "together"
     assert best > other
+
+
+def test_many_are_scored_as_few_are(tmp_path: Path) -> None:
+    """Words and their neighbours looked for at once or one after the other, with documents to keep to or without."""
+    texts = [" ".join(words) for words in permutations(("honey", "garden", "wall", "vault"), 3)]
+    index = holding(tmp_path, *((f"chunk {number}", text) for number, text in enumerate(texts)))
+    asked = {"Is honey in the garden wall?": 1.0, 'Where is the "vault wall"?': 0.5}
+
+    for within in (None, {"chunk 3", "chunk 11"}):
+        few, many = index.search(asked, 100, within), index.search(asked, 1000, within)
+
+        assert dict(few) == pytest.approx(dict(many))
+        assert [score for _, score in few] == pytest.approx([score for _, score in many])
+        assert few
 
 
 def test_words_in_quotes_count_as_they_stand(tmp_path: Path) -> None:
