@@ -121,13 +121,13 @@ def gather(
     out: Annotated[Path, typer.Option(help="File to write, .json.gz.")],
     hard: Annotated[int, typer.Option(min=0, help="Passages that do not answer, for each question at most.")] = 4,
     false: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of questions that come again with another name.")
+        float, typer.Option(min=0, max=1, help="Share of questions to come again with another name.")
     ] = 0.12,
 ) -> None:
     """Gather the dev halves of question sets into the file that the reader is trained from."""
-    from eval.training_set import gather as written
+    from eval import training_set
 
-    for name, count in written(folders, out, hard=hard, false=false).items():
+    for name, count in training_set.gather(folders, out, hard=hard, false=false).items():
         Console().print(f"{name}: questions: {count}", markup=False, soft_wrap=True)
 
 

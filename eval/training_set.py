@@ -9,7 +9,7 @@ import random
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ class Asked:
 def gather(folders: Sequence[Path], out: Path, *, hard: int, false: float, seed: int = 13) -> dict[str, int]:
     """Write the dev questions of the sets, each with at most `hard` passages that do not answer; how many of each set.
 
-    Of the answerable ones a share of `false` comes once more, asked of a name or a year that the text does not have,
-    and is then not answered by it. A set that is named twice is learnt from twice. `out` is gzip-ed JSON:
-    {"texts": [`Text`], "questions": [`Asked`]}.
+    A share of `false` of the answerable ones is drawn, and those with a name or a year come once more, asked of another
+    that the text does not have, and are then not answered by it. A set that is named twice is learnt from twice. `out`
+    is gzip-ed JSON: {"texts": [`Text`], "questions": [`Asked`]}.
     """
     texts: list[Text] = []
     asked: list[Asked] = []
@@ -80,6 +80,10 @@ class _Document:
         title, _, body = path.read_text(encoding="utf-8").partition("\n\n")
         return cls(title, body, sentences.spans(body))
 
+    def ends(self, start: int, stop: int) -> tuple[int, int]:
+        """Where the sentences from one to before another stand in the body."""
+        return self.spans[start][0], self.spans[stop - 1][1]
+
 
 def _of_set(folder: Path, first: int, hard: int, false: float, draw: random.Random) -> tuple[list[Text], list[Asked]]:
     """The texts that dev questions are about, numbered from `first`, and these questions."""
@@ -95,15 +99,15 @@ def _of_set(folder: Path, first: int, hard: int, false: float, draw: random.Rand
     found = []
     for entry, elsewhere in zip(dev, others, strict=True):
         for name in _about(entry)[:1]:
-            own = _asked(entry, documents[at[name]], at[name], tokenizer)
+            own = _asked(entry, documents[at[name]], first + at[name], tokenizer)
             if own:
                 passages = [(first + text, start, stop) for text, start, stop in elsewhere]
-                found.append(Asked(own.ids, first + own.text, own.answering, own.words, own.known, passages))
+                found.append(replace(own, others=passages))
             if own and own.answering and draw.random() < false:
                 swapped = _swapped(entry["question"], documents[at[name]], known[_subject(name)], draw)
                 if swapped:
                     ids = tokenizer.encode(swapped, add_special_tokens=False).ids
-                    found.append(Asked(ids, first + own.text, [], None, known=True))
+                    found.append(Asked(ids, own.text, [], None, known=True))
     return [_text(document, tokenizer) for document in documents], found
 
 
@@ -185,14 +189,10 @@ def _others(
     windows = [(text, *window) for text, document in enumerate(documents) for window in _windows(document.spans)]
     said: dict[int, frozenset[str]] = {}
 
-    def body(number: int) -> str:
-        text, start, stop = windows[number]
-        spans = documents[text].spans
-        return documents[text].body[spans[start][0] : spans[stop - 1][1]]
-
     def holds_answer(entry: Mapping[str, Any], number: int) -> bool:
         if number not in said:
-            said[number] = frozenset(terms(body(number)))
+            text, *window = windows[number]
+            said[number] = frozenset(terms(documents[text].body[slice(*documents[text].ends(*window))]))
         return any(said[number].issuperset(terms(answer)) for answer in entry.get("accept", []) if answer)
 
     with tempfile.TemporaryDirectory() as place:
@@ -210,7 +210,7 @@ def _others(
 def _chunks(windows: Sequence[Passage], names: Sequence[str], documents: Sequence[_Document]) -> Iterator[Chunk]:
     for number, (text, start, stop) in enumerate(windows):
         document = documents[text]
-        left, right = document.spans[start][0], document.spans[stop - 1][1]
+        left, right = document.ends(start, stop)
         none = np.zeros(1, dtype=np.float32)
         yield Chunk(
             str(number), Span(names[text], left, right), document.body[left:right], document.title, "", None, none

@@ -56,9 +56,9 @@ class Wish:
     types: tuple[str, ...] = ()
     after: str = ""
     before: str = ""
-    passages: int = 6
-    sentences: int = 3
-    threshold: float = 0.4
+    passages: int = Settings.model_fields["passages"].default
+    sentences: int = Settings.model_fields["sentences"].default
+    threshold: float = Settings.model_fields["answer_threshold"].default
     written: bool = True
 
     @property

@@ -141,11 +141,8 @@ class LexicalIndex:
         for text, weight in sorted(texts.items(), key=lambda item: item[1]):
             words |= dict.fromkeys(terms(text)[:_MOST_TERMS], weight)
             quotes |= dict.fromkeys(map(_in_quotes, quoted(text)[:_MOST_PHRASES]), _QUOTED * weight)
-        found = [
-            (tantivy.Occur.Should, tantivy.Query.boost_query(self._word(word), weight))
-            for word, weight in words.items()
-        ]
-        return found + self._phrases(quotes)
+        make = partial(tantivy.Query.term_query, self._index.schema, _FIELD)
+        return _any((make(word), weight) for word, weight in words.items()) + self._phrases(quotes)
 
     def _pairs(self, texts: Mapping[str, float]) -> list[_Clause]:
         """Any two words of a text that are neighbours there.
@@ -158,16 +155,13 @@ class LexicalIndex:
             pairs |= dict.fromkeys(islice(_neighbours(text), _MOST_PHRASES), _SIDE_BY_SIDE * weight)
         return self._phrases(pairs)
 
-    def _word(self, word: str) -> tantivy.Query:
-        return tantivy.Query.term_query(self._index.schema, _FIELD, word)
-
     def _phrases(self, phrases: Mapping[_Phrase, float]) -> list[_Clause]:
         make = partial(tantivy.Query.phrase_query, self._index.schema, _FIELD)
-        return [
-            (tantivy.Occur.Should, tantivy.Query.boost_query(make(list(phrase)), weight))
-            for phrase, weight in phrases.items()
-            if len(phrase) > 1
-        ]
+        return _any((make(list(phrase)), weight) for phrase, weight in phrases.items() if len(phrase) > 1)
+
+
+def _any(found: Iterable[tuple[tantivy.Query, float]]) -> list[_Clause]:
+    return [(tantivy.Occur.Should, tantivy.Query.boost_query(query, weight)) for query, weight in found]
 
 
 def _neighbours(text: str) -> Iterator[_Phrase]:
