@@ -414,19 +414,32 @@ class Chatbot:
         except ModelError as error:
             yield self._quoted(question, evidence, f"{error} {OWN_WORDS}")
             return
+        reply = generate.ended(reply, course.exchanges[-1], settings.llm_reply)
         drafts = () if generate.declined(reply) else generate.drafts(reply, found)[0]
         answer = self._checked(question, drafts, evidence, partial(generate.check, infer=self._infer))
         course.claims = answer.claims
-        yield self._kept(answer, evidence)
+        yield self._kept(answer, evidence, self._strictness(llm))
 
-    def _kept(self, answer: Answer, evidence: Evidence) -> Answer:
+    def _strictness(self, llm: "LLM") -> str:
+        from rag.models.llm import small
+
+        chosen = self._settings.strictness
+        return chosen if chosen != "auto" else "agree" if small(llm) else "strict"
+
+    def _kept(self, answer: Answer, evidence: Evidence, strictness: str) -> Answer:
         """What the settings let stand of a language model's answer; quotations where that is nothing."""
         from rag.answer import generate
 
-        kept = answer if self._settings.strictness == "show" else generate.strict(answer)
-        if kept.claims or answer.abstained:
+        if answer.abstained or strictness == "show":
+            return answer
+        kept = generate.strict(answer)
+        if not kept.claims:
+            wrote = "wrote nothing that the documents support"
+        elif strictness == "agree" and not generate.agrees(kept, evidence):
+            wrote = "did not write what answers the question best"
+        else:
             return kept
-        remark = f"The language model wrote nothing that the documents support. {OWN_WORDS}"
+        remark = f"The language model {wrote}. {OWN_WORDS}"
         return replace(self._quoted(answer.question, evidence, remark), withheld=kept.withheld)
 
     def _checked(

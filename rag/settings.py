@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         None  # of a million tokens; an evaluation then tells the cost
     )
     llm_price_written: Annotated[float, Field(ge=0)] | None = None  # in the same currency; one that is not given is 0
-    strictness: Literal["show", "strict"] = "strict"  # a model's unsupported sentences are marked, or taken out
+    strictness: Literal["auto", "show", "strict", "agree"] = "auto"  # unsupported sentences are marked, or taken out
     nli: str = ""  # model of inference on this machine's disk by name or folder: the last check of a model's sentences
 
     # The page

@@ -11,7 +11,7 @@ from rag.errors import ConfigError, ModelError
 from rag.models.embed import Encode
 from rag.models.llm import Count, counter, estimated, replies
 from rag.models.nli import Infer
-from rag.schema import Answer, Citation, Claim, Draft, Exchange, Passage, SourceDocument, Span, Turn
+from rag.schema import Answer, Citation, Claim, Draft, Evidence, Exchange, Passage, SourceDocument, Span, Turn
 from rag.sentences import is_heading, spans
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ DECLINED = prompts.NOT_IN_PASSAGES
 _LEAST_ROOM = 60  # tokens; with less, not even one sentence of a passage would be read
 _TEMPLATE = 32  # tokens that a chat template puts around two messages; SmolLM2's 14
 _MOST_COPIED = 3  # sentences from the beginning of a passage, one after another: as many as an answer may have
+_NEARLY_ALL = 0.95  # of the tokens of a reply: those of a model in this process are counted again from its text
 _TURNS = 3  # the last exchanges; what an older one said is rarely meant
 _TURN_LENGTH = 400  # characters kept of each question and answer of a conversation
 _QUESTION_LENGTH = 400  # characters; a longer rewrite is an answer or a ramble
+_ENDED = re.compile(r"[.!?…:。！？][\s\"'”’»)*_`\]]*\Z")
 _QUOTES = " \t\"“”'*`"  # what stands around a rewritten question
 _LABEL = re.compile(r"\A(?:[a-z]+ ){0,3}question(?:, rewritten)?\s*:", re.IGNORECASE)
 _ASKS = ("?", "？", "؟")
@@ -117,6 +119,32 @@ def drafts(reply: str, passages: Sequence[Passage]) -> tuple[tuple[Draft, ...], 
         bound = found.setdefault(_ITEM.sub("", text[start:end], count=1), [])
         bound += [passages[number - 1].span for number in named[at]]
     return tuple(Draft(sentence, tuple(dict.fromkeys(bound))) for sentence, bound in found.items()), lost
+
+
+def ended(reply: str, exchange: Exchange, most: int) -> str:
+    """The reply without what stands after its last whole sentence, where the model wrote as many as `most` tokens.
+
+    What was cut off is no claim, and the beginning of a question could pass for one.
+    """
+    text = _spoken(reply)
+    if exchange.tokens_written < most * _NEARLY_ALL or _ENDED.search(_MARKER.sub("", text)):
+        return reply
+    whole = [end for _, end in spans(text)][:-1]
+    marker = _MARKER.match(text, whole[-1]) if whole else None
+    return text[: marker.end() if marker else whole[-1] if whole else 0]
+
+
+def agrees(answer: Answer, evidence: Evidence) -> bool:
+    """True if a supported sentence says what the documents' own answer would say first.
+
+    It cites the sentence that answers best, or holds the words that the reader finds surest, which `mark` marked.
+    """
+    best = max(evidence.sentences, key=lambda sentence: sentence.score, default=None)
+    return any(
+        claim.marked is not None or any(best is not None and best.span.overlaps(one.span) for one in claim.citations)
+        for claim in answer.claims
+        if claim.verdict == "supported"
+    )
 
 
 def check(

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -51,6 +52,12 @@ class GgufLLM(CustomLLM):
         told = self._asked("/tokenize", {"content": text.encode(errors="replace").decode()})
         return len(told["tokens"])
 
+    @cached_property
+    def parameters(self) -> int:
+        """How many weights the model has; 0 where llama.cpp does not tell. Raises ModelError."""
+        (told,) = self._asked("/v1/models")["data"]
+        return int((told.get("meta") or {}).get("n_params", 0))
+
     @property
     def metadata(self) -> LLMMetadata:
         """What llama-index asks of a model."""
@@ -94,13 +101,14 @@ class GgufLLM(CustomLLM):
 
         return growing()
 
-    def _asked(self, path: str, what: dict[str, Any]) -> Any:
+    def _asked(self, path: str, what: dict[str, Any] | None = None) -> Any:
         """Of the server's own port: xllamacpp 2026.10 has no call for what is asked here."""
         address = urlsplit(self._server.listening_address)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=self.timeout)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
         try:
-            connection.request("POST", path, json.dumps(what), headers)
+            body = None if what is None else json.dumps(what)
+            connection.request("GET" if body is None else "POST", path, body, headers)
             return json.loads(connection.getresponse().read())
         except OSError as error:
             raise ModelError(f"The language model failed: {error}") from error

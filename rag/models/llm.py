@@ -28,6 +28,7 @@ _LONGEST_WAIT = 10.0  # seconds; a server that asks for more by Retry-After is n
 _TURNED_AWAY = frozenset((429, 503, 529))  # too many requests; loading, or overloaded; Anthropic's word for that
 _WHOLE = 10  # times the wait for the next words: how long a whole reply may take
 _LONGEST_TOKEN = 16  # characters on average; English has 4 to 5
+_SMALL = 1_000_000_000  # weights
 _MESSAGE = 300  # characters of a server's own words that are shown
 _USAGE = (
     "stream_options"  # by which an OpenAI-like server is asked for its count of tokens; Mistral's refuses it, HTTP 422
@@ -107,6 +108,16 @@ def counter(llm: "LLM") -> Count:
     from rag.models.gguf import GgufLLM
 
     return llm.count if isinstance(llm, GgufLLM) else estimated
+
+
+def small(llm: "LLM") -> bool:
+    """True for a model that runs in this process and has fewer than a billion weights.
+
+    Such models write fluently of what stands beside the answer: of SmolLM2's 135 million, see eval/LOG.md.
+    """
+    from rag.models.gguf import GgufLLM
+
+    return isinstance(llm, GgufLLM) and 0 < llm.parameters < _SMALL
 
 
 def estimated(text: str) -> int:

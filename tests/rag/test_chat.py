@@ -119,7 +119,7 @@ def talk(
     *replies: str,
     script: list[str] | None = None,
     threshold: float = 0.0,
-    strictness: Literal["show", "strict"] = "strict",
+    strictness: Literal["auto", "show", "strict", "agree"] = "auto",
     read: int = 12,
 ) -> Chatbot:
     """A chatbot over an index, by words alone, that answers what it can; it writes if it is given replies to write."""
@@ -463,6 +463,17 @@ def test_quotations_stand_in_where_nothing_is_supported(town: Store) -> None:
     assert answer.claims == talk(town).ask(KEEPER).claims
     assert (answer.withheld, answer.abstained) == (2, False)
     assert answer.remark == f"The language model wrote nothing that the documents support. {OWN_WORDS}"
+
+
+def test_quotations_stand_in_for_what_is_true_and_beside_the_question(town: Store) -> None:
+    """With RAG_STRICTNESS=agree a supported sentence must say what the best sentence of the documents says."""
+    beside, to_the_point = (talk(town, f"{TRUE[at]} [1]", strictness="agree").ask(KEEPER) for at in (2, 1))
+    free = talk(town, f"{TRUE[2]} [1]").ask(KEEPER)
+
+    assert beside.claims == talk(town).ask(KEEPER).claims
+    assert beside.remark == f"The language model did not write what answers the question best. {OWN_WORDS}"
+    assert (to_the_point.text, to_the_point.remark) == (TRUE[1], "")
+    assert free.text == TRUE[2]
 
 
 @pytest.mark.parametrize("strictness", ["show", "strict"])

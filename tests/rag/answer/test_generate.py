@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rag import prompts
 from rag.answer import generate
 from rag.errors import ConfigError, ModelError
-from rag.schema import Answer, Passage, Span, Turn
+from rag.schema import Answer, Exchange, Passage, Span, Turn
 from tests.fakes import ScriptedLLM
 
 _MARKERS = re.compile(r"\[\s*[0-9]{1,3}\s*\]|【\s*[0-9]{1,3}\s*】|(?<![\w)\]])\([0-9]{1,2}\)")
@@ -142,6 +142,27 @@ def test_sentence_written_again_is_one_sentence() -> None:
         ("Xi spoke.", ["1.md", "3.md"]),
         ("Li left.", ["2.md"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kept"),
+    [
+        ("Xi met Li. [1] Wang said that", "Xi met Li. [1]"),
+        ("Xi met Li. [1] Q: How did China reject", "Xi met Li. [1]"),
+        ("Xi met Li. Wang said that", "Xi met Li."),
+        ("Xi met Li, and Wang", ""),
+        ("Xi met Li [1].", "Xi met Li [1]."),
+        ("Xi said “no.” [1]", "Xi said “no.” [1]"),
+        ("<think>Who? Where?</think>Xi met Li.", "<think>Who? Where?</think>Xi met Li."),
+        ("", ""),
+    ],
+)
+def test_sentence_that_was_cut_off_is_none(reply: str, kept: str) -> None:
+    """Where the model's tokens ran out, what has no end is left out; else it is how the model writes."""
+    long, short = (Exchange("", "", reply, tokens_written=tokens) for tokens in (98, 50))
+
+    assert generate.ended(reply, long, 100) == kept
+    assert generate.ended(reply, short, 100) == reply
 
 
 def test_question_is_no_sentence_of_an_answer() -> None:

@@ -23,9 +23,9 @@ from rag.answer import generate
 from rag.errors import ModelError
 from rag.index.store import Store
 from rag.models.gguf import GgufLLM
-from rag.models.llm import counter, language_model, replies
+from rag.models.llm import counter, language_model, replies, small
 from rag.schema import Exchange
-from tests.fakes import LightEmbedding
+from tests.fakes import LightEmbedding, ScriptedLLM
 
 pytestmark = pytest.mark.slow  # loads a language model
 
@@ -191,6 +191,22 @@ def test_quotations_stand_in_for_a_server_that_is_killed(visits: Settings, weigh
 def test_same_prompt_gives_the_same_reply(model: GgufLLM, hello: str, ask: Callable[[GgufLLM], str]) -> None:
     """Whichever way llama-index asks, and how often: no chance is in the reply."""
     assert ask(model) == hello != ""
+
+
+def test_a_small_model_must_agree_with_the_reader(visits: Settings, model: GgufLLM, weights: str) -> None:
+    """It has 135 million weights; what it writes is shown only with the words that answer, else quotations are."""
+    chosen = visits.model_copy(update={"llm": "gguf", "llm_model": weights, "strictness": "auto"})
+    bot = Chatbot.open(chosen)
+    quoting = bot.adjusted(passages=6, sentences=3, threshold=0, written=False)
+
+    answers = [(bot.ask(question), quoting.ask(question)) for question in QUESTIONS]
+
+    bot.close()
+    assert (small(model), small(ScriptedLLM(script=[]))) == (True, False)
+    for written, quoted in answers:
+        best = quoted.claims[0].citations[0].span
+        supported = [claim for claim in written.claims if claim.verdict == "supported"]
+        assert any(claim.marked or best.overlaps(claim.citations[0].span) for claim in supported)
 
 
 def test_tokens_are_counted_by_the_model_itself(model: GgufLLM) -> None:
