@@ -197,7 +197,7 @@ def stepwise(asked: Sequence[Asked]) -> Calibration:
 
 
 def refitted(asked: Sequence[Asked]) -> Calibration:
-    """A few of the facts weighed anew, as `fit.answerable` does."""
+    """The facts weighed anew, as `fit.answerable` does."""
     return Calibration(answerable([[(one.facts, one.answerable) for one in _known(asked)]]))
 
 

@@ -26,8 +26,6 @@ from rag.answer.abstain import evidence, log_odds
 _MOST = 200  # questions of one set: minutes, not an hour
 _REGULARISATION = 1.0  # scikit-learn's C, on signs scaled to unit variance
 _FIRM = 0.3  # the same for facts, of which there is one row for a question and not thirty
-# the others won on their own set and lost on another
-_FACTS = ("best", "second", "most reader", "most words", "most likeness", "passage", "unknown")
 
 Weights = dict[str, float]
 
@@ -67,9 +65,8 @@ def fit(sets: Mapping[str, Sequence[Weighing]]) -> dict[str, Any]:
 
 
 def answerable(sets: Sequence[Sequence[tuple[Mapping[str, float], bool]]]) -> Weights:
-    """The weights of the facts that tell whether the documents answer; 0 for those that are left out."""
-    few = [[({name: facts[name] for name in _FACTS}, label) for facts, label in rows] for rows in sets]
-    return dict.fromkeys(sets[0][0][0], 0.0) | logistic(few, strength=_FIRM)
+    """The weights of the facts that tell whether the documents answer."""
+    return logistic(sets, strength=_FIRM)
 
 
 def _sentences(weighing: Weighing) -> Iterator[tuple[Mapping[str, float], bool]]:

@@ -284,8 +284,17 @@ def serve(
     """Serve the page, and questions as JSON under /api. Ctrl-C ends it."""
     settings = _settings(home)
     host = host or settings.host
-    if watch and not (settings.home / "catalog.db").exists():
-        ingest(None, home)
+    if not (settings.home / "catalog.db").exists():
+        if watch:
+            ingest(None, home)
+        elif settings.editable:
+            from rag.index.writing import create
+
+            create(settings)
+            told = (
+                f"No index at {settings.home} yet, so it begins empty. Add documents on the page, or: rag ingest FOLDER"
+            )
+            err.print(told, markup=False, highlight=False, soft_wrap=True)
     from rag.library import Library
 
     with (

@@ -39,8 +39,8 @@ def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
             gr.HTML(render.header(TITLE), apply_default_css=False, js_on_load=None)
             gr.HTML(html_template=read("help.html"), elem_id="help", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="rooms"):
-            with gr.Tab("Chat", elem_id="chat"):
-                parts = chat.layout(kept, bot.examples())
+            with gr.Tab("Chat", elem_id="chat") as chat_tab:
+                parts = chat.layout(kept, bot)
             with gr.Tab("Documents", elem_id="documents-tab") as documents_tab:
                 listed = documents.layout(library)
             with gr.Tab("Questions", elem_id="questions-tab") as questions_tab:
@@ -49,7 +49,7 @@ def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
                 gr.HTML(EVALUATION, apply_default_css=False, js_on_load=None)
             with gr.Tab("Settings", elem_id="settings"):
                 chosen = preferences.layout(bot.settings, bot.facts())
-        chat.wire(bot, page, parts, chosen)
+        chat.wire(bot, [page.load, chat_tab.select], parts, chosen)
         documents.wire(library, listed, [page.load, documents_tab.select])
         review.wire(library, reviewed, [questions_tab.select])
     page.queue()

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import handlers, render
+from ui import handlers
 from ui.files import read
 from ui.handlers import Bot, Wish
 from ui.markup import escaped
@@ -30,6 +30,7 @@ class Parts:
     history: gr.State
     question: gr.Textbox
     fresh: gr.Button
+    beginning: gr.HTML
     follow_ups: gr.HTML
     scope: "_ScopeParts"
 
@@ -54,14 +55,14 @@ def shelf() -> gr.HTML:
     )
 
 
-def layout(kept: gr.HTML, examples: Sequence[str]) -> Parts:
+def layout(kept: gr.HTML, bot: Bot) -> Parts:
     """Conversation and question on the left, sources on the right; the sources lie over it on a phone."""
     conversation, sources, turns, _ = handlers.show(())
     history = gr.State(turns)
     with gr.Row(elem_id="panes"):
         with gr.Column(scale=3, min_width=0, elem_id="talk"):
             talk = _html(conversation, "conversation", script="page.js")
-            _html(render.questions("For example", examples), "examples")
+            beginning = _html(handlers.beginning(bot), "examples")
             more = _html("", "follow-ups")
             notice = gr.HTML("", html_template='<p role="status">${value}</p>', elem_id="notice", js_on_load=None)
             scope = _scope()
@@ -78,7 +79,7 @@ def layout(kept: gr.HTML, examples: Sequence[str]) -> Parts:
                 apply_default_css=False,
                 js_on_load=read("reader.js"),
             )
-    return Parts(talk, cited, reasons, kept, notice, history, question, fresh, more, scope)
+    return Parts(talk, cited, reasons, kept, notice, history, question, fresh, beginning, more, scope)
 
 
 def _html(value: str, name: str, *, script: str | None = None) -> gr.HTML:
@@ -114,12 +115,13 @@ def _question_box() -> gr.Textbox:
     )
 
 
-def wire(bot: Bot, page: gr.Blocks, parts: Parts, chosen: Preferences) -> None:
+def wire(bot: Bot, opened: Sequence[Any], parts: Parts, chosen: Preferences) -> None:
     """Enter, a button or an example asks; Stop keeps what is written; the rest is of answers that are there."""
     wishes = [*parts.scope.inputs, *chosen.inputs]
     _wire_questions(bot, parts, wishes)
     _wire_answers(bot, parts, wishes)
-    _wire_scope(bot, page, parts.scope)
+    _wire_scope(bot, opened, parts.scope)
+    _wire_beginning(bot, opened, parts.beginning)
 
 
 def _wire_questions(bot: Bot, parts: Parts, wishes: Sequence[Any]) -> None:
@@ -181,7 +183,20 @@ def _wire_answers(bot: Bot, parts: Parts, wishes: Sequence[Any]) -> None:
     parts.conversation.judge(judge, parts.history, parts.notice, queue=False, **_QUIETLY)
 
 
-def _wire_scope(bot: Bot, page: gr.Blocks, scope: _ScopeParts) -> None:
+def _wire_beginning(bot: Bot, opened: Sequence[Any], beginning: gr.HTML) -> None:
+    """Other questions to begin with once there are other documents."""
+    made = bot.facts(), str(beginning.value)
+
+    def begun() -> str:
+        nonlocal made
+        if (now := bot.facts()) != made[0]:
+            made = now, handlers.beginning(bot)
+        return made[1]
+
+    gr.on(opened, begun, None, beginning, queue=False, **_QUIETLY)
+
+
+def _wire_scope(bot: Bot, opened: Sequence[Any], scope: _ScopeParts) -> None:
     """Offer what there is when the page is opened, and say which documents are asked."""
 
     def offered() -> tuple[Any, ...]:
@@ -191,8 +206,7 @@ def _wire_scope(bot: Bot, page: gr.Blocks, scope: _ScopeParts) -> None:
     def described(*values: Any) -> Any:
         return gr.Accordion(label=_wish(*values).described())
 
-    page.load(offered, None, [scope.paths, scope.types], queue=False, **_QUIETLY)
-    scope.about.expand(offered, None, [scope.paths, scope.types], queue=False, **_QUIETLY)
+    gr.on([*opened, scope.about.expand], offered, None, [scope.paths, scope.types], queue=False, **_QUIETLY)
     for part in scope.inputs:
         part.change(described, scope.inputs, scope.about, queue=False, **_QUIETLY)
 

@@ -99,6 +99,13 @@ def answer(bot: Bot, question: str, history: Sequence[Entry], wish: Wish) -> Ite
     yield show(said)
 
 
+def beginning(bot: Bot) -> str:
+    """Questions to begin with; where there is nothing to ask, what to do about it."""
+    if not bot.facts()["documents"]:
+        return render.note("There are no documents to ask yet. The Documents tab says how to add some.")
+    return render.questions("For example", bot.examples())
+
+
 def show(history: Sequence[Entry]) -> View:
     """The page with this history and nothing being written: after an answer, a stop, or empty after a clear."""
     return render.conversation(history), render.sources(history), list(history), record.dump(history)

@@ -53,8 +53,12 @@ def questions(name: str, asked: Sequence[str]) -> str:
     buttons = "".join(
         f'<button type="button" data-ask="{escaped(question)}">{isolated(question)}</button>' for question in asked
     )
-    heading = f'<p class="note">{escaped(name)}</p>'
-    return safe(f'{heading}<div class="suggestions">{buttons}</div>') if buttons else ""
+    return safe(f'{note(name)}<div class="suggestions">{buttons}</div>') if buttons else ""
+
+
+def note(words: str) -> str:
+    """A line in small letters."""
+    return safe(f'<p class="note">{escaped(words)}</p>')
 
 
 def conversation(history: Sequence[Entry]) -> str:

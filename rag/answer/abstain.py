@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.schema import Weighed
 
-_TOP = 3  # sentences: an answer may stand in any of the first few
+_ALONE = 5.0  # log-odds that a second sentence would be behind where there is only one
 
 
 @cache
@@ -23,20 +23,14 @@ def weights() -> Mapping[str, Any]:
 
 
 def evidence(best: Sequence[Weighed], *, unknown: float) -> dict[str, float]:
-    """What the probability is made from: the sentences' scores and signs, best first, and what is missing.
+    """What the probability is made from: the scores of the two best sentences, and what is missing.
 
     `unknown` is the share of the question's names that stand nowhere in the documents, 0 to 1.
     """
     if not best:
         return {}
-    first, top = best[0], best[:_TOP]
-    return {
-        "best": first.score,
-        "second": best[1].score if len(best) > 1 else first.score - 5.0,
-        **{f"most {name}": max(sentence.signs[name] for sentence in top) for name in ("reader", "words", "likeness")},
-        **first.signs,
-        "unknown": unknown,
-    }
+    second = best[1].score if len(best) > 1 else best[0].score - _ALONE
+    return {"best": best[0].score, "second": second, "unknown": unknown}
 
 
 def probability(evidence: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -412,7 +412,8 @@ def describe(settings: Settings) -> str:
 
 def no_index(settings: Settings) -> StoreMissingError:
     """What to say where there is no index."""
-    return StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {settings.corpus}")
+    folder = settings.corpus if settings.corpus.exists() else "FOLDER"
+    return StoreMissingError(f"No index at {settings.home}. Build one: rag ingest {folder}")
 
 
 def other_settings(settings: Settings, built_with: str) -> StoreMismatchError:

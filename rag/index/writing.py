@@ -52,6 +52,13 @@ def finish(store: Store, settings: Settings) -> None:
     _forget_in_previous(settings.home, store.catalog)
 
 
+def create(settings: Settings) -> None:
+    """An index without a document, to be added to; nothing where there is one."""
+    if not (settings.home / "catalog.db").exists():
+        with writing(settings) as store:
+            finish(store, settings)
+
+
 def roll_back(settings: Settings) -> str:
     """Put the previous catalog in the place of the one in use, which becomes the previous; what it was built with.
 

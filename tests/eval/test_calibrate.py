@@ -23,13 +23,13 @@ KEEPS = "keeps the key of room"
 
 
 def asked(*, telling: bool, seed: int = 1, count: int = 120) -> list[Asked]:
-    """Questions all of whose signs are chance, but the likeness of those that the documents answer, where it tells."""
+    """Questions all of whose facts are chance, but the best sentence of the answerable ones, where it tells."""
     draw = random.Random(seed)
     found = []
     for number in range(count):
         answerable = number % 2 == 0
         facts = {name: draw.random() for name in shipped().weights if name != "bias"}
-        facts["most likeness"] += 0.7 * (telling and answerable)
+        facts["best"] += 0.7 * (telling and answerable)
         found.append(Asked(facts, answerable, wrong=not answerable))
     return found
 

@@ -20,6 +20,7 @@ from typer.main import get_group
 
 import rag
 from rag import Chatbot, Settings, cli
+from rag.chat import NOT_SAID
 from rag.errors import StoreMissingError
 from rag.ingest import rebuild
 from tests.fakes import LightEmbedding
@@ -549,6 +550,24 @@ def test_a_taken_port_is_told(run: Run, sample_settings: Settings) -> None:
     assert "--port 0 takes a free one" in told.err
 
 
+def test_serve_begins_with_an_empty_index_where_documents_may_be_added(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, and what is asked is declined; where the page may change nothing, there is nothing to serve."""
+    home, other = tmp_path / "new", tmp_path / "nowhere"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = run("serve", "--port", taken.getsockname()[1], "--home", home)
+
+    asked = run("ask", QUESTION, "--home", home)
+    monkeypatch.setenv("RAG_EDITABLE", "false")
+    refused = run("serve", "--port", 0, "--home", other)
+
+    assert told.err.startswith(f"No index at {home} yet, so it begins empty. Add documents on the page")
+    assert (asked.code, NOT_SAID in asked.out) == (0, True)
+    assert (refused.code, other.exists()) == (1, False)
+    assert refused.err.startswith(f"No index at {other}. Build one")
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "x" * 70])
 def test_an_address_that_is_not_here_is_told(run: Run, sample_settings: Settings, host: str) -> None:
     """Whatever is wrong with the name is one line."""
@@ -570,7 +589,6 @@ def test_an_address_that_is_not_here_is_told(run: Run, sample_settings: Settings
         ["search", "x"],
         ["status"],
         ["remove", "a.txt"],
-        ["serve", "--port", "0"],
         ["eval", "{questions}"],
     ],
 )
@@ -584,7 +602,7 @@ def test_a_missing_index_says_how_to_build_one(run: Run, command: list[str], tmp
     told = run(*(part.format(questions=questions) for part in command), "--home", home)
 
     assert (told.code, told.out) == (1, "")
-    assert told.err == f"No index at {home}. Build one: rag ingest {Path('corpus/documents')}\n"
+    assert told.err == f"No index at {home}. Build one: rag ingest FOLDER\n"
     assert not home.exists()
 
 

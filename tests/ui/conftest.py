@@ -59,6 +59,7 @@ class ScriptedBot:
         self.wanted: dict[str, float] = {}  # how it was to be answered
         self.kept: list[Feedback] = []
         self.text = TEXT  # of every document
+        self.count = 3  # documents
 
     @property
     def settings(self) -> Settings:
@@ -66,8 +67,8 @@ class ScriptedBot:
         return Settings()
 
     def facts(self) -> dict[str, Any]:
-        """Three documents."""
-        return {"documents": 3, "chunks": 9, "built with": "a model"}
+        """Three documents, unless told otherwise."""
+        return {"documents": self.count, "chunks": 3 * self.count, "built with": "a model"}
 
     def documents(self) -> tuple[str, ...]:
         """Two of them in a folder."""

@@ -27,6 +27,16 @@ def test_answer_grows_and_is_remembered() -> None:
     assert [(entry.question, entry.answer) for entry in views[-1][2] if isinstance(entry, Turn)] == [("When?", SUNDAYS)]
 
 
+def test_a_page_without_documents_says_how_to_add_some() -> None:
+    """Where there are some, it offers questions that they answer."""
+    bot = ScriptedBot({})
+    begun = handlers.beginning(bot)
+    bot.count = 0
+
+    assert "An example?" in begun
+    assert "no documents to ask yet" in handlers.beginning(bot)
+
+
 def test_stop_keeps_what_was_written() -> None:
     """Whenever the stream ends early, the words shown last are among the turns."""
     bot = ScriptedBot({"When?": SUNDAYS})

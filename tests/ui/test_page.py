@@ -461,6 +461,22 @@ def judged() -> Iterator[tuple[str, ScriptedBot]]:
         yield address, bot
 
 
+def test_questions_to_begin_with_come_with_the_documents(judged: tuple[str, ScriptedBot], page: Page) -> None:
+    """Whoever is there sees them at the next look at the chat, and who comes later at once."""
+    address, bot = judged
+    bot.count = 0
+    page.goto(address)
+    expect(page.get_by_text("There are no documents to ask yet.")).to_be_visible()
+    bot.count = 1
+
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_role("tab", name="Chat").click()
+
+    expect(page.get_by_role("button", name="An example?", exact=True)).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_role("button", name="An example?", exact=True)).to_be_visible()
+
+
 def test_one_document_is_asked_alone(judged: tuple[str, ScriptedBot], page: Page) -> None:
     """What is chosen above the question is all that is asked, and the page says so."""
     address, bot = judged
