@@ -114,10 +114,10 @@ def test_an_interval_has_a_width_where_all_were_found() -> None:
 
 @pytest.mark.slow
 def test_every_kind_of_false_claim_is_found() -> None:
-    """Of half the pairs that nothing was chosen by: at least .90 of each kind found, at most .10 false alarms."""
+    """Of a third of the pairs that nothing was chosen by: at least .90 of each kind found, at most .10 false alarms."""
     test = [pair for pair in claims.read() if pair.split == "test"]
 
-    tallies, _ = claims.measure(random.Random(1).sample(test, len(test) // 2), OnnxEncoder())
+    tallies, _ = claims.measure(random.Random(1).sample(test, len(test) // 3), OnnxEncoder())
 
     assert set(tallies) == {*KINDS, "all"}
     assert min(min(tally.false, tally.true) for tally in tallies.values()) >= 10
