@@ -415,7 +415,11 @@ class Chatbot:
             yield self._quoted(question, evidence, f"{error} {OWN_WORDS}")
             return
         reply = generate.ended(reply, course.exchanges[-1], settings.llm_reply)
-        drafts = () if generate.declined(reply) else generate.drafts(reply, found)[0]
+        declined = generate.declined(reply)
+        drafts = () if declined else generate.drafts(reply, found)[0]
+        if not drafts and not declined:
+            yield self._quoted(question, evidence, f"{generate.CUT_OFF} {OWN_WORDS}")
+            return
         answer = self._checked(question, drafts, evidence, partial(generate.check, infer=self._infer))
         course.claims = answer.claims
         yield self._kept(answer, evidence, self._strictness(llm))

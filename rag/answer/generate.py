@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
 DECLINED = prompts.NOT_IN_PASSAGES
+CUT_OFF = "The language model did not end its first sentence. Raise RAG_LLM_REPLY."
 
 _LEAST_ROOM = 60  # tokens; with less, not even one sentence of a passage would be read
 _TEMPLATE = 32  # tokens that a chat template puts around two messages; SmolLM2's 14

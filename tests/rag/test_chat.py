@@ -465,6 +465,17 @@ def test_quotations_stand_in_where_nothing_is_supported(town: Store) -> None:
     assert answer.remark == f"The language model wrote nothing that the documents support. {OWN_WORDS}"
 
 
+def test_quotations_stand_in_for_a_sentence_that_was_cut_off(town: Store) -> None:
+    """It is neither shown nor taken for a refusal."""
+    settings = Settings(answer_threshold=0, llm_reply=16)
+    llm = ScriptedLLM(script=["Anna Weber, who was a teacher in the harbour, opened the archive in"])
+
+    answer = Chatbot(town, settings, encode=hash_encode, read=read_words, llm=llm).ask(KEEPER)
+
+    assert answer.claims == talk(town).ask(KEEPER).claims
+    assert answer.remark == f"The language model did not end its first sentence. Raise RAG_LLM_REPLY. {OWN_WORDS}"
+
+
 def test_quotations_stand_in_for_what_is_true_and_beside_the_question(town: Store) -> None:
     """With RAG_STRICTNESS=agree a supported sentence must say what the best sentence of the documents says."""
     beside, to_the_point = (talk(town, f"{TRUE[at]} [1]", strictness="agree").ask(KEEPER) for at in (2, 1))
