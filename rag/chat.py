@@ -399,7 +399,6 @@ class Chatbot:
 
         evidence, settings = course.evidence, self._settings
         found, confidence, asked_for = evidence.passages, evidence.confidence, evidence.question
-        reply = ""
         try:
             for reply in generate.stream(
                 llm,
@@ -414,12 +413,9 @@ class Chatbot:
         except ModelError as error:
             yield self._quoted(question, evidence, f"{error} {OWN_WORDS}")
             return
-        reply = generate.ended(reply, course.exchanges[-1], settings.llm_reply)
-        declined = generate.declined(reply)
-        drafts = () if declined else generate.drafts(reply, found)[0]
-        if not drafts and not declined:
-            yield self._quoted(question, evidence, f"{generate.CUT_OFF} {OWN_WORDS}")
-            return
+        said = course.exchanges[-1]
+        whole = generate.ended(said, settings.llm_reply)
+        drafts = () if generate.declined(said.reply) else generate.drafts(whole, found)[0]
         answer = self._checked(question, drafts, evidence, partial(generate.check, infer=self._infer))
         course.claims = answer.claims
         yield self._kept(answer, evidence, self._strictness(llm))
@@ -427,8 +423,9 @@ class Chatbot:
     def _strictness(self, llm: "LLM") -> str:
         from rag.models.llm import small
 
-        chosen = self._settings.strictness
-        return chosen if chosen != "auto" else "agree" if small(llm) else "strict"
+        if self._settings.strictness != "auto":
+            return self._settings.strictness
+        return "agree" if small(llm) else "strict"
 
     def _kept(self, answer: Answer, evidence: Evidence, strictness: str) -> Answer:
         """What the settings let stand of a language model's answer; quotations where that is nothing."""

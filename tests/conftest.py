@@ -39,11 +39,6 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_LOAD_PROCESSES", "0")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The page's tests first: a few of their files take longest, and what is last has one core to itself."""
-    items.sort(key=lambda item: item.path.parent.name != "ui")
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings for an index of the test's own."""

@@ -49,7 +49,7 @@ def build(bot: Bot, library: Library | None = None) -> gr.Blocks:
                 gr.HTML(EVALUATION, apply_default_css=False, js_on_load=None)
             with gr.Tab("Settings", elem_id="settings"):
                 chosen = preferences.layout(bot.settings, bot.facts())
-        chat.wire(bot, [page.load, chat_tab.select], parts, chosen)
+        chat.wire(bot, page, chat_tab, parts, chosen)
         documents.wire(library, listed, [page.load, documents_tab.select])
         review.wire(library, reviewed, [questions_tab.select])
     page.queue()

@@ -115,13 +115,13 @@ def _question_box() -> gr.Textbox:
     )
 
 
-def wire(bot: Bot, opened: Sequence[Any], parts: Parts, chosen: Preferences) -> None:
+def wire(bot: Bot, page: gr.Blocks, tab: gr.Tab, parts: Parts, chosen: Preferences) -> None:
     """Enter, a button or an example asks; Stop keeps what is written; the rest is of answers that are there."""
     wishes = [*parts.scope.inputs, *chosen.inputs]
     _wire_questions(bot, parts, wishes)
     _wire_answers(bot, parts, wishes)
-    _wire_scope(bot, opened, parts.scope)
-    _wire_beginning(bot, opened, parts.beginning)
+    _wire_scope(bot, page, parts.scope)
+    _wire_beginning(bot, [page.load, tab.select], parts.beginning)
 
 
 def _wire_questions(bot: Bot, parts: Parts, wishes: Sequence[Any]) -> None:
@@ -196,7 +196,7 @@ def _wire_beginning(bot: Bot, opened: Sequence[Any], beginning: gr.HTML) -> None
     gr.on(opened, begun, None, beginning, queue=False, **_QUIETLY)
 
 
-def _wire_scope(bot: Bot, opened: Sequence[Any], scope: _ScopeParts) -> None:
+def _wire_scope(bot: Bot, page: gr.Blocks, scope: _ScopeParts) -> None:
     """Offer what there is when the page is opened, and say which documents are asked."""
 
     def offered() -> tuple[Any, ...]:
@@ -206,7 +206,7 @@ def _wire_scope(bot: Bot, opened: Sequence[Any], scope: _ScopeParts) -> None:
     def described(*values: Any) -> Any:
         return gr.Accordion(label=_wish(*values).described())
 
-    gr.on([*opened, scope.about.expand], offered, None, [scope.paths, scope.types], queue=False, **_QUIETLY)
+    gr.on([page.load, scope.about.expand], offered, None, [scope.paths, scope.types], queue=False, **_QUIETLY)
     for part in scope.inputs:
         part.change(described, scope.inputs, scope.about, queue=False, **_QUIETLY)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
 
 DECLINED = prompts.NOT_IN_PASSAGES
-CUT_OFF = "The language model did not end its first sentence. Raise RAG_LLM_REPLY."
 
 _LEAST_ROOM = 60  # tokens; with less, not even one sentence of a passage would be read
 _TEMPLATE = 32  # tokens that a chat template puts around two messages; SmolLM2's 14
@@ -67,16 +66,15 @@ def stream(
     """The reply so far, each time it grows, markers included; `window` and `reply` in tokens.
 
     Passages are cut to what the window holds, best kept. `timeout` and `heard` are as in `replies`. Raises ModelError,
-    also for a reply that is no answer: without a sentence, in a format for programs, or a copy of the prompt.
+    also for a reply that is no answer: without a whole sentence, in a format for programs, or a copy of the prompt.
     """
     if not passages:
         yield DECLINED
         return
-    text = ""
+    heard = [] if heard is None else heard
     user = prompt(question, passages, room=window - reply - _TEMPLATE, count=counter(llm))
-    for text in replies(llm, prompts.ANSWER_SYSTEM, user, reply=reply, timeout=timeout, heard=heard):
-        yield text
-    if problem := _problem(text, passages):
+    yield from replies(llm, prompts.ANSWER_SYSTEM, user, reply=reply, timeout=timeout, heard=heard)
+    if problem := _problem(heard[-1], reply, passages):
         raise ModelError(problem)
 
 
@@ -122,14 +120,14 @@ def drafts(reply: str, passages: Sequence[Passage]) -> tuple[tuple[Draft, ...], 
     return tuple(Draft(sentence, tuple(dict.fromkeys(bound))) for sentence, bound in found.items()), lost
 
 
-def ended(reply: str, exchange: Exchange, most: int) -> str:
+def ended(exchange: Exchange, most: int) -> str:
     """The reply without what stands after its last whole sentence, where the model wrote as many as `most` tokens.
 
     What was cut off is no claim, and the beginning of a question could pass for one.
     """
-    text = _spoken(reply)
+    text = _spoken(exchange.reply)
     if exchange.tokens_written < most * _NEARLY_ALL or _ENDED.search(_MARKER.sub("", text)):
-        return reply
+        return exchange.reply
     whole = [end for _, end in spans(text)][:-1]
     marker = _MARKER.match(text, whole[-1]) if whole else None
     return text[: marker.end() if marker else whole[-1] if whole else 0]
@@ -140,12 +138,10 @@ def agrees(answer: Answer, evidence: Evidence) -> bool:
 
     It cites the sentence that answers best, or holds the words that the reader finds surest, which `mark` marked.
     """
-    best = max(evidence.sentences, key=lambda sentence: sentence.score, default=None)
-    return any(
-        claim.marked is not None or any(best is not None and best.span.overlaps(one.span) for one in claim.citations)
-        for claim in answer.claims
-        if claim.verdict == "supported"
-    )
+    best = evidence.sentences[0].span if evidence.sentences else None
+    supported = [claim for claim in answer.claims if claim.verdict == "supported"]
+    cited = [one.span for claim in supported for one in claim.citations]
+    return any(claim.marked for claim in supported) or (best is not None and any(map(best.overlaps, cited)))
 
 
 def check(
@@ -232,14 +228,19 @@ def standalone(
     return next((line for line in map(_unquoted, readable(said).splitlines()) if _could_ask(line, question)), None)
 
 
-def _problem(reply: str, passages: Sequence[Passage]) -> str:
-    """Why a reply cannot be read as an answer, in one line; empty where it can."""
+def _problem(exchange: Exchange, most: int, passages: Sequence[Passage]) -> str:
+    """Why a reply of at most so many tokens cannot be read as an answer, in one line; empty where it can."""
+    reply = exchange.reply
     if _NO_PROSE.match(_spoken(reply)):
         return "The language model answered in a format for programs, not in sentences."
     if _copies_prompt(reply, passages):
         return "The language model repeated what it was given instead of answering."
-    if not declined(reply) and not drafts(reply, passages)[0]:
+    if declined(reply):
+        return ""
+    if not drafts(reply, passages)[0]:
         return "The language model wrote nothing. Raise RAG_LLM_REPLY if it is a model that thinks first."
+    if not drafts(ended(exchange, most), passages)[0]:
+        return "The language model did not end its first sentence. Raise RAG_LLM_REPLY."
     return ""
 
 

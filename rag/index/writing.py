@@ -53,10 +53,9 @@ def finish(store: Store, settings: Settings) -> None:
 
 
 def create(settings: Settings) -> None:
-    """An index without a document, to be added to; nothing where there is one."""
-    if not (settings.home / "catalog.db").exists():
-        with writing(settings) as store:
-            finish(store, settings)
+    """An index without a document, to be added to."""
+    with writing(settings) as store:
+        finish(store, settings)
 
 
 def roll_back(settings: Settings) -> str:

@@ -476,6 +476,17 @@ def test_quotations_stand_in_for_a_sentence_that_was_cut_off(town: Store) -> Non
     assert answer.remark == f"The language model did not end its first sentence. Raise RAG_LLM_REPLY. {OWN_WORDS}"
 
 
+def test_a_refusal_that_was_cut_off_is_one(town: Store) -> None:
+    """What a model adds to it may have no end."""
+    llm = ScriptedLLM(script=["NOT_IN_PASSAGES, for none of the passages that I was given says who"])
+
+    answer = Chatbot(
+        town, Settings(answer_threshold=0, llm_reply=16), encode=hash_encode, read=read_words, llm=llm
+    ).ask(KEEPER)
+
+    assert (answer.abstained, answer.remark) == (True, "")
+
+
 def test_quotations_stand_in_for_what_is_true_and_beside_the_question(town: Store) -> None:
     """With RAG_STRICTNESS=agree a supported sentence must say what the best sentence of the documents says."""
     beside, to_the_point = (talk(town, f"{TRUE[at]} [1]", strictness="agree").ask(KEEPER) for at in (2, 1))

@@ -161,8 +161,8 @@ def test_sentence_that_was_cut_off_is_none(reply: str, kept: str) -> None:
     """Where the model's tokens ran out, what has no end is left out; else it is how the model writes."""
     long, short = (Exchange("", "", reply, tokens_written=tokens) for tokens in (98, 50))
 
-    assert generate.ended(reply, long, 100) == kept
-    assert generate.ended(reply, short, 100) == reply
+    assert generate.ended(long, 100) == kept
+    assert generate.ended(short, 100) == reply
 
 
 def test_question_is_no_sentence_of_an_answer() -> None:
