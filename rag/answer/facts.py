@@ -113,6 +113,11 @@ class Facts:
     unnamed: bool  # one of them is a pronoun
     acts: frozenset[tuple[str, str, str]]  # who did what to whom, the last words of two names about a verb
 
+    @property
+    def leads(self) -> bool:
+        """True if it begins with a pronoun, which is whom or what it speaks of."""
+        return self.first.lower() in _PRONOUNS
+
 
 def facts(text: str) -> Facts:
     """The facts of a sentence, or of several read as one."""

@@ -243,12 +243,26 @@ def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
         _antecedent(second, first) and _coverage(claim, first.facts) >= _BESIDE_HEADING
     ):
         return False
-    lacks = [name for name in _names(claim, first.facts, first.document) if within(name, second.facts.names)]
-    if lacks and not _antecedent(second, first) and _rival_names(claim, first.facts):
+    if _named_elsewhere(claim, first, second) or _named_elsewhere(claim, second, first):
+        return False
+    if _supplied(claim, first, second) and not _antecedent(second, first) and _rival_names(claim, first.facts):
         return False
     supplied = (claim.numbers - first.facts.numbers) & second.facts.numbers
     rivals = first.facts.numbers - claim.numbers
     return not any(_dates(number) == _dates(rival) for number in supplied for rival in rivals)
+
+
+def _supplied(claim: Facts, first: _Evidence, second: _Evidence) -> list[str]:
+    """The claim's names that the second sentence has and the first lacks."""
+    return [name for name in _names(claim, first.facts, first.document) if within(name, second.facts.names)]
+
+
+def _named_elsewhere(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
+    """True if the first speaks of "he" or "they" and the second, which cannot tell who that is, supplies names.
+
+    "Ortiz met Lind" is not carried by "He met Lind", said of Sand, and a sentence elsewhere that names Ortiz.
+    """
+    return first.facts.leads and bool(_supplied(claim, first, second)) and not _antecedent(second, first)
 
 
 def _antecedent(second: _Evidence, first: _Evidence) -> bool:

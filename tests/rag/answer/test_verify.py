@@ -256,6 +256,30 @@ def test_two_sentences_are_cited_when_both_are_needed() -> None:
     ]
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_pronoun_means_nobody_named_elsewhere(before: bool) -> None:
+    """Whom "he" met is not put down to a person whom only another part of the document names, wherever that stands."""
+    of_another = "Daniel Ortiz, who had prepared the visit, is an assistant."
+    between = "The town has a market, and on most mornings it is busy. " * 12
+    met = "Then he met the minister Eva Lind in the old town hall. He met the mayor Karl Sand there too."
+    text = f"{of_another} {between}{met}" if before else f"Nora Bell arrived. {met} {between}{of_another}"
+    two = SourceDocument("two.md", "Two", None, text, (0,))
+
+    (claim,) = verify(
+        [
+            Draft(
+                "Daniel Ortiz, who had prepared the visit, met the mayor Karl Sand there.",
+                (Span("two.md", 0, len(text)),),
+            )
+        ],
+        lambda _: two,
+        (),
+        hash_encode,
+    )
+
+    assert claim.verdict != "supported"
+
+
 def test_unsupported_claim_shows_what_it_was_held_against() -> None:
     """A claim with a source keeps the nearest words, so that a reader sees the difference."""
     claim = checked("Xi received Blinken for 45 minutes.")
