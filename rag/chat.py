@@ -416,7 +416,9 @@ class Chatbot:
         said = course.exchanges[-1]
         whole = generate.ended(said, settings.llm_reply)
         drafts = () if generate.declined(said.reply) else generate.drafts(whole, found)[0]
-        answer = self._checked(question, drafts, evidence, partial(generate.check, infer=self._infer))
+        answer = self._checked(
+            question, drafts, evidence, partial(generate.check, infer=self._infer, evidence=evidence)
+        )
         course.claims = answer.claims
         yield self._kept(answer, evidence, self._strictness(llm))
 

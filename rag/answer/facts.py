@@ -1,10 +1,10 @@
 """What a sentence says that can be compared without a model: its numbers, its names, its words, what it denies."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
 _UNITS += "seventeen eighteen nineteen".split()
@@ -14,6 +14,7 @@ _ORDINAL = {"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eigh
 _SCALE = {"hundred": 2, "thousand": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "trillion": 12, "tn": 12}
 _MONTHS = "January February March April May June July August September October November December".split()
 
+_YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 _ISO_DATE = re.compile(r"\b([0-9]{4})-([0-9]{2})-([0-9]{2})\b")
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})\b|\b({'|'.join(month[:3] for month in _MONTHS)})\b\.?(?=\s*[0-9])")
 _WRITTEN = "|".join(sorted(_VALUE, key=len, reverse=True))
@@ -53,8 +54,22 @@ _REPORTS = re.compile(
 )
 _STATES = (
     re.compile(rf"\b({_RUN}) sa(?:id|ys)\b"),
-    re.compile(rf"\b({_RUN}) {_REPORTING}(?: \w+){{0,2}} that\b"),
+    re.compile(rf"\b({_RUN}) {_REPORTING}(?: \w+){{0,7}} that\b"),
     _SPEAKS[-1],
+)
+_CAUSES = re.compile(
+    r"\b(?:because|due to|owing to|thanks to|as a (?:result|consequence)|led to|caused|resulted in)\b", re.IGNORECASE
+)
+_EXPLAINS = re.compile(
+    r"\b(?:because|since|due|owing|thanks|results?|resulted|consequen\w+|le(?:d|ads?) to|caus\w+|so that|in order|so"
+    r"|after|over|for|therefore|thus|hence|why|reason\w*|prompt\w*|respon\w+|repl\w+|answer\w*|protest\w*|blam\w+|follow\w*"
+    r"|m[ae]de?|mak\w+|meant?|means|motiv\w+|trigger\w*|spark\w*|dr[io]ven?|forc\w+|given|by)\b",
+    re.IGNORECASE,
+)
+_EARLIER = re.compile(r"\bbefore (?:[A-Z]|[a-z]+ [a-z]+)")
+_ORDERS = re.compile(r"\b(?:before|until|eve|ahead|prior|previous\w*|earlier|then|later|after)\b", re.IGNORECASE)
+_OF_A_COUNTRY = re.compile(
+    r"(?:ese|ish|[ie]an|can|qi|eli|stani)$|^(?:us|french|dutch|german|greek|thai|swiss|czech|saudi)$"
 )
 _UNNAMED_SPEAKS = re.compile(rf"\b(?:he|she|they|it|who)(?: \w+)? {_REPORTING}\b", re.IGNORECASE)
 _ACTS = re.compile(rf"\b({_RUN}) ((?:was|were|is|are) )?([a-z]+)( by)? (?:the )?({_RUN})")
@@ -81,6 +96,7 @@ _DENIALS = frozenset(
     " declined reject rejects rejected deny denies denied fail fails failed unable refusal".split()
 )
 _INSTEAD = re.compile(r"\b(?:rather than|instead of)\b", re.IGNORECASE)
+_NEAR = 4  # words between which a name may be said of another word
 _REACH = 2  # content words that a denial turns round: "not publicly agree" both, and no more of a long clause
 _CLAUSE_ENDS = frozenset(". , ; : ! ? ( ) and but although while because".split())
 _PRONOUNS = frozenset("he him his she her hers they them their it its".split())
@@ -112,6 +128,12 @@ class Facts:
     reports: bool  # somebody, named or not, is said to say something
     unnamed: bool  # one of them is a pronoun
     acts: frozenset[tuple[str, str, str]]  # who did what to whom, the last words of two names about a verb
+    joins: frozenset[tuple[str, str]]  # of which country a thing is, as in "Chinese destroyer"; lower case
+    near: frozenset[tuple[str, str]]  # a name and a word not far from it
+    causes: bool  # gives a cause
+    explains: bool  # has a word that may give one
+    earlier: bool  # says that something was before something else
+    orders: bool  # has a word that may tell what came first
 
     @property
     def leads(self) -> bool:
@@ -139,6 +161,12 @@ def facts(text: str) -> Facts:
         reports=bool(_REPORTS.search(plain)),
         unnamed=bool(_UNNAMED_SPEAKS.search(plain)),
         acts=frozenset(_acts(plain)),
+        joins=frozenset(pair for pair in _beside(tokens, 1) if _OF_A_COUNTRY.search(pair[0])),
+        near=frozenset((*_beside(tokens, _NEAR), *_beside(tokens[::-1], _NEAR))),
+        causes=bool(_CAUSES.search(text)),
+        explains=bool(_EXPLAINS.search(text)),
+        earlier=bool(_EARLIER.search(text)),
+        orders=bool(_ORDERS.search(text)),
     )
 
 
@@ -149,6 +177,11 @@ def same(one: str, other: str) -> bool:
         return True
     shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return shared >= max(4, min(len(one), len(other)) - 1) and abs(len(one) - len(other)) <= 4
+
+
+def is_date(number: str) -> bool:
+    """True for one of `Facts.numbers` that is a month or a year."""
+    return number.startswith("month") or bool(_YEAR.fullmatch(number))
 
 
 def contradict(claim: Facts, cited: Facts) -> bool:
@@ -177,6 +210,20 @@ def _spoken(claim: Facts, cited: Facts) -> bool:
     return not cited.speakers or cited.unnamed or any(within(name, cited.speakers) for name in claim.states)
 
 
+def joined_otherwise(claim: Facts, cited: Facts) -> bool:
+    """True if the claim puts together what the cited words have apart: a cause, what came first, whose a thing is.
+
+    A "Chinese destroyer" does not stand in "a Chinese warship came close to the destroyer".
+    """
+    if (claim.causes and not cited.explains) or (claim.earlier and not cited.orders):
+        return True
+    for name, word in claim.joins:
+        others = [other for other, near in cited.near if same(word, near)]
+        if others and within(name, cited.names) and not within(name, others):
+            return True
+    return False
+
+
 def missing_numbers(claim: Facts, cited: Facts) -> frozenset[str]:
     """The claim's numbers that the cited words lack; a day may be any number there, another number no day.
 
@@ -202,6 +249,14 @@ def _acts(text: str) -> Iterator[tuple[str, str, str]]:
         if act not in _MUTUAL and act not in _FUNCTION:
             one, other = who.split()[-1], whom.split()[-1]
             yield (other, act, one) if by else (one, act, other)
+
+
+def _beside(tokens: Sequence[str], reach: int) -> Iterator[tuple[str, str]]:
+    """Each name with the words, no names, that follow it within so many tokens of its sentence; lower case."""
+    for at, token in enumerate(tokens):
+        if token[0].isupper() and _tells(token) and token not in _MONTHS:
+            following = takewhile(lambda one: one not in ".!?", tokens[at + 1 : at + 1 + reach])
+            yield from ((token.lower(), one.lower()) for one in following if one[0].islower() and _tells(one))
 
 
 def _stands(word: str, cited: Facts) -> set[bool]:

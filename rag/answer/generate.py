@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag import prompts
+from rag.answer.orders import is_order
+from rag.answer.restate import carrying
 from rag.answer.verify import inferred, verify
 from rag.errors import ConfigError, ModelError
 from rag.models.embed import Encode
 from rag.models.llm import Count, counter, estimated, replies
 from rag.models.nli import Infer
-from rag.schema import Answer, Citation, Claim, Draft, Evidence, Exchange, Passage, SourceDocument, Span, Turn
+from rag.schema import Answer, Citation, Claim, Draft, Evidence, Exchange, Passage, SourceDocument, Span, Turn, Weighed
 from rag.sentences import is_heading, spans
 
 if TYPE_CHECKING:
@@ -152,10 +154,12 @@ def check(
     *,
     copies: Callable[[str], Sequence[SourceDocument]] = lambda document_id: (),
     infer: Infer | None = None,
+    evidence: Evidence | None = None,
 ) -> tuple[Claim, ...]:
     """The drafts verified; one that its passages do not support is bound to others if these do.
 
-    Small models write good sentences with wrong numbers. What is found is put to `infer` where there is one.
+    Or to the sentence of `evidence` that answers its question, where the draft says again what was asked. Small models
+    write good sentences with wrong numbers. What is found is put to `infer` where there is one.
     """
     claims = verify(drafts, document, passages, encode, copies=copies)
     lost = [at for at, claim in enumerate(claims) if claim.verdict == "unsupported" and drafts[at].sources]
@@ -164,7 +168,24 @@ def check(
     better = tuple(
         found[at] if at in found and found[at].verdict == "supported" else claim for at, claim in enumerate(claims)
     )
+    if evidence:
+        stand = [one for one in evidence.sentences if any(passage.span.overlaps(one.span) for passage in passages)]
+        better = tuple(_answering(claim, evidence.question, stand, document) for claim in better)
     return numbered(inferred(better, document, infer) if infer else better)
+
+
+def _answering(
+    claim: Claim, question: str, sentences: Sequence[Weighed], document: Callable[[str], SourceDocument]
+) -> Claim:
+    """The claim, supported by a sentence that answers the question if it was not supported and is by that."""
+    if claim.verdict == "supported" or is_order(claim.text):
+        return claim
+    span = carrying(claim.text, question, sentences, document)
+    if span is None:
+        return claim
+    source = document(span.document_id)
+    cited = Citation(1, span, source.text[span.start : span.end], source.page_at(span.start))
+    return replace(claim, verdict="supported", check="the question and its answer", citations=(cited,))
 
 
 def strict(answer: Answer) -> Answer:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 
-from rag.answer.facts import Facts, contradict, facts, misattributes, missing_numbers, within
+from rag.answer.facts import Facts, contradict, facts, is_date, joined_otherwise, misattributes, missing_numbers, within
 from rag.answer.orders import is_order, statements
 from rag.models.embed import Encode
 from rag.models.nli import Infer, Relation
@@ -28,11 +28,14 @@ from rag.sentences import is_heading, spans
 SUPPORTED = 1.2  # share of the claim's words found in the citation + cosine between the two, at least
 WEAK = 0.9
 _OWN_WORDS = 0.65  # share of the claim's words found in the citation that meaning alike cannot make up for
+_OWN_WORDS_OF_TWO = 0.9  # the same in two sentences that do not lean on one another
+_MOST = 0.5  # share of a sentence's content words that a claim has which tells of it
 _BESIDE_HEADING = 0.3  # share of the claim's words in the sentence, where a heading names whom it speaks of
 _FEWEST_WORDS = 2  # content words; a sentence with fewer and no name or number claims nothing
 _ANTECEDENT = 600  # characters: the sentence that names whom a pronoun means is not farther back
 _CANDIDATES = 24  # sentences compared by meaning, those with most of the claim's words; 24 take 0.1 s to encode
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
+_SPOKEN_OF = re.compile(rf"(?<!since ){_YEAR.pattern}")  # "the smallest since 2010" does not tell which year it was
 _QUOTED = "the same words"
 _LOWER: dict[Verdict, Verdict] = {"supported": "weak", "weak": "unsupported"}
 _LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
@@ -56,6 +59,10 @@ class _Evidence:
     @cached_property
     def facts(self) -> Facts:
         return facts(self.quote)
+
+    @cached_property
+    def years(self) -> frozenset[str]:
+        return understood_years(self.document, self.span.start)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,15 @@ def verify(
         cited = tuple(numbered[item.span] for item in evidence)
         claims.append(Claim(draft.text, cited, finding.verdict, finding.check))
     return tuple(claims)
+
+
+def understood_years(document: SourceDocument, at: int) -> frozenset[str]:
+    """The years that a date at a place of a document may be of: the last one before it in its paragraph, else its own.
+
+    "The deficit was 382.9 billion." after "2022 was a record." in a paper of 2023 is no figure of 2023.
+    """
+    before = document.text[max(at - _ANTECEDENT, 0) : at].rpartition("\n\n")[2]
+    return frozenset(_SPOKEN_OF.findall(before)[-1:] or _YEAR.findall(f"{document.date} {document.title}"))
 
 
 def inferred(claims: Sequence[Claim], document: Callable[[str], SourceDocument], infer: Infer) -> tuple[Claim, ...]:
@@ -176,7 +192,7 @@ def _find(text: str, sentences: Sequence[_Evidence], encode: Encode) -> _Finding
     (first,) = best.evidence
     others = (item for item in likely if item != first and _may_join(claim, first, item))
     pairs = (_judged(claim, tuple(sorted((first, item), key=_place)), cosine) for item in others)
-    return max((best, *(pair for pair in pairs if pair.verdict == "supported")), key=_rank)
+    return max((best, *(pair for pair in pairs if pair.verdict != "unsupported")), key=_rank)
 
 
 def _place(item: _Evidence) -> Span:
@@ -191,19 +207,26 @@ def _judged(claim: Facts, evidence: tuple[_Evidence, ...], cosine: dict[Span, fl
     cited = facts("\n".join(item.quote for item in evidence)) if len(evidence) > 1 else evidence[0].facts
     coverage = _coverage(claim, cited)
     score = coverage + max(cosine[item.span] for item in evidence)
-    document = evidence[0].document
-    if failed := _failed(claim, cited, document):
+    if failed := _failed(claim, cited, evidence):
         return _Finding(evidence, "unsupported", score, failed)
-    supported = score >= SUPPORTED and coverage >= _OWN_WORDS
+    if score >= WEAK and joined_otherwise(claim, cited):
+        return _Finding(evidence, "weak", score, "put together otherwise")
+    whole = len(evidence) == 1 or _antecedent(*evidence) or all(_told(claim, item) for item in evidence)
+    supported = score >= SUPPORTED and coverage >= (_OWN_WORDS if whole else _OWN_WORDS_OF_TWO)
     verdict: Verdict = "supported" if supported else "weak" if score >= WEAK else "unsupported"
     return _Finding(evidence, verdict, score, "words and meaning")
 
 
-def _failed(claim: Facts, cited: Facts, document: SourceDocument) -> str:
+def _told(claim: Facts, item: _Evidence) -> bool:
+    """True if the claim tells most of what the sentence says, as one that joins two sentences does of both."""
+    return _coverage(item.facts, claim) >= _MOST
+
+
+def _failed(claim: Facts, cited: Facts, evidence: Sequence[_Evidence]) -> str:
     """The first check that the claim does not pass whatever it means; empty where it passes all."""
     checks = (
-        ("numbers", lambda: _numbers(claim, cited, document)),
-        ("names", lambda: _names(claim, cited, document)),
+        ("numbers", lambda: _numbers(claim, cited, evidence)),
+        ("names", lambda: _names(claim, cited, evidence[0].document)),
         ("addresses", lambda: claim.addresses - cited.addresses),
         ("denial", lambda: contradict(claim, cited)),
         ("who says or does it", lambda: misattributes(claim, cited)),
@@ -217,12 +240,12 @@ def _claims_something(claim: Facts) -> bool:
     return bool(claim.names or claim.numbers or len(claim.words) >= _FEWEST_WORDS)
 
 
-def _numbers(claim: Facts, cited: Facts, document: SourceDocument) -> frozenset[str]:
-    """The claim's numbers that the cited words lack; a year that dates the document need not be repeated in it."""
+def _numbers(claim: Facts, cited: Facts, evidence: Sequence[_Evidence]) -> frozenset[str]:
+    """The claim's numbers that the cited words lack; a year that is understood there need not be repeated."""
     missing = missing_numbers(claim, cited)
     if any(_YEAR.fullmatch(number) for number in cited.numbers):
         return missing
-    return missing - frozenset(_YEAR.findall(f"{document.date} {document.title}"))
+    return missing - frozenset.intersection(*(item.years for item in evidence))
 
 
 def _names(claim: Facts, cited: Facts, document: SourceDocument) -> list[str]:
@@ -248,8 +271,11 @@ def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
     if _supplied(claim, first, second) and not _antecedent(second, first) and _rival_names(claim, first.facts):
         return False
     supplied = (claim.numbers - first.facts.numbers) & second.facts.numbers
+    years = frozenset(filter(_YEAR.fullmatch, supplied))
+    if years - first.years and first.years and not any(map(_YEAR.fullmatch, first.facts.numbers)):
+        return False
     rivals = first.facts.numbers - claim.numbers
-    return not any(_dates(number) == _dates(rival) for number in supplied for rival in rivals)
+    return not any(is_date(number) == is_date(rival) for number in supplied for rival in rivals)
 
 
 def _supplied(claim: Facts, first: _Evidence, second: _Evidence) -> list[str]:
@@ -262,7 +288,8 @@ def _named_elsewhere(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
 
     "Ortiz met Lind" is not carried by "He met Lind", said of Sand, and a sentence elsewhere that names Ortiz.
     """
-    return first.facts.leads and bool(_supplied(claim, first, second)) and not _antecedent(second, first)
+    named = first.facts.leads and not claim.leads
+    return named and bool(_supplied(claim, first, second)) and not _antecedent(second, first)
 
 
 def _antecedent(second: _Evidence, first: _Evidence) -> bool:
@@ -273,10 +300,6 @@ def _antecedent(second: _Evidence, first: _Evidence) -> bool:
 
 def _rival_names(claim: Facts, first: Facts) -> bool:
     return any(name.lower() not in _TITLES and not within(name, claim.names) for name in first.names)
-
-
-def _dates(number: str) -> bool:
-    return number.startswith("month") or bool(_YEAR.fullmatch(number))
 
 
 def _coverage(claim: Facts, cited: Facts) -> float:

@@ -1,0 +1,148 @@
+"""A model's sentence that says again what was asked, and with which words it is answered → the words it stands on.
+
+"When did the review of Micron begin?" is answered by "The review had begun on 31 March.", and a model writes "The
+review of Micron began on 31 March 2023." One sentence does not carry that by its own words: what was asked stands
+around it. So the claim is taken apart, as questions are asked of a text to check a summary of it (Wang, Cho and Lewis,
+ACL 2020): what it adds to the question must stand in a sentence that the reader says answers the question, and with the
+words that it says answer; what it says again must stand there, before it in the document, or in the document's title
+and date. A sentence that begins with another name or date than the claim's answers another question.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rag.answer.facts import Facts, contradict, facts, is_date, joined_otherwise, misattributes, within
+from rag.answer.verify import understood_years
+from rag.schema import SourceDocument, Span, Weighed
+
+_AROUND = 600  # characters before a sentence that may name what it speaks of
+_OWN_WORDS = 0.65  # share of the words added to the question that the sentence must have
+_READ = 0.0  # log-odds, of the sentence and of its words, from which the reader holds that they answer
+_YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
+_LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
+_RUN = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")
+_SINCE = re.compile(rf"\bsince (?:[A-Z][a-z]+ )?{_YEAR.pattern}")
+_TWO_QUESTIONS = re.compile(r"\band,? (?:\w+ )?(?:how|what|when|where|which|who|whom|whose|why)\b", re.IGNORECASE)
+_NO_RIVALS = frozenset(  # days of a week, and titles
+    "monday tuesday wednesday thursday friday saturday sunday president premier minister foreign secretary ambassador"
+    " senator representative speaker general director mr mrs ms dr".split()
+)
+
+
+@dataclass(frozen=True)
+class _Answering:
+    """A sentence that the reader says answers, and what stands around it."""
+
+    sentence: Weighed
+    document: SourceDocument
+
+    @cached_property
+    def said(self) -> Facts:
+        return facts(self.sentence.text)
+
+    @cached_property
+    def answer(self) -> Facts:
+        return facts(self.sentence.words)
+
+    @cached_property
+    def lead(self) -> Facts:
+        """What stands in the sentence before the words that answer."""
+        return facts(_SINCE.sub("", self.sentence.text.partition(self.sentence.words)[0]))
+
+    @cached_property
+    def years(self) -> frozenset[str]:
+        return understood_years(self.document, self.sentence.span.start)
+
+    @cached_property
+    def before(self) -> str:
+        start = self.sentence.span.start
+        return self.document.text[max(start - _AROUND, 0) : start]
+
+    def shortened(self, name: str, text: str, there: list[str]) -> bool:
+        """True for a part of a longer name in the text that the document has too, and of which another part is there:
+        "Gang" of "Qin Gang", where Qin is spoken of."""
+        runs = (run for run in _RUN.findall(text) if name in run.split() and run in self.document.text)
+        return any(within(part, there) for run in runs for part in run.split())
+
+    @cached_property
+    def around(self) -> Facts:
+        head = f"{self.document.title}. {self.document.date or ''}.\n"
+        return facts(f"{head}{self.before}\n{self.sentence.text}")
+
+
+def carrying(
+    text: str, question: str, sentences: Sequence[Weighed], document: Callable[[str], SourceDocument]
+) -> Span | None:
+    """The first of the sentences, best first, that answers the question as the text says it; None if none does."""
+    claim, asked = facts(text), facts(question)
+    whole = not _TWO_QUESTIONS.search(question)  # of two questions the sentence may answer the other one
+    for sentence in sentences:
+        if min(sentence.signs["reader"], sentence.signs["words"]) < _READ or not sentence.words:
+            continue
+        found = _Answering(sentence, document(sentence.span.document_id))
+        if (
+            _adds(claim, asked, found)
+            and _repeats(text, claim, asked, found, whole)
+            and not _clashes(claim, asked, found)
+        ):
+            return sentence.span
+    return None
+
+
+def _adds(claim: Facts, asked: Facts, found: _Answering) -> bool:
+    """True if what the claim adds to the question stands in the sentence, some of it in the words that answer."""
+    known, said, answer = _spoken(asked), _spoken(found.said), _spoken(found.answer)
+    numbers = claim.numbers - asked.numbers
+    words = [word for word, _ in claim.words if not within(word, known)]
+    if not (numbers & found.answer.numbers or any(within(word, answer) for word in words)):
+        return False
+    missing = numbers - found.said.numbers
+    if not any(_YEAR.fullmatch(number) for number in found.said.numbers):
+        missing -= found.years
+    names = [name for name in claim.names if not within(name, known)]
+    there = sum(within(word, said) for word in words)
+    return not missing and all(within(name, said) for name in names) and there >= _OWN_WORDS * len(words)
+
+
+def _repeats(text: str, claim: Facts, asked: Facts, found: _Answering, whole: bool) -> bool:
+    """True if the names and numbers that the claim has from the question stand in the sentence or around it."""
+    place = found.around if whole else found.said
+    known, there = _spoken(asked), _spoken(place)
+    lacking = {name for name in claim.names if within(name, known) and not within(name, there)}
+    lacking -= {name for name in lacking if found.shortened(name, text, there)}
+    numbers = (claim.numbers & asked.numbers) - found.said.numbers
+    years = frozenset(filter(_YEAR.fullmatch, numbers))
+    return not lacking and years <= found.years and numbers - years <= found.around.numbers
+
+
+def _clashes(claim: Facts, asked: Facts, found: _Answering) -> bool:
+    """True if the sentence speaks of another person, thing or day, denies what is claimed, or has another say it.
+
+    Names before the words that answer are of others if the claim lacks them: the first where all of the claim's stand
+    in the sentence, else any.
+    """
+    ordinary = frozenset(_LOWER_CASE.findall(found.document.text))
+    names = [
+        name
+        for name in found.lead.names
+        if name.lower() not in _NO_RIVALS and not (name == found.lead.first and name.lower() in ordinary)
+    ]
+    elsewhere = any(not within(name, _spoken(found.said)) for name in claim.names)
+    known = (*claim.names, *asked.names)
+    rival = any(not within(name, known) for name in (names if elsewhere else names[:1]))
+    rivals = {number for number in found.lead.numbers - claim.numbers if is_date(number)}
+    dated = {number for number in claim.numbers - found.said.numbers if is_date(number)}
+    return bool(
+        rival
+        or (rivals and dated)
+        or claim.addresses - found.said.addresses
+        or joined_otherwise(claim, found.said)
+        or contradict(claim, found.said)
+        or misattributes(claim, found.said)
+    )
+
+
+def _spoken(said: Facts) -> list[str]:
+    return [word for word, _ in said.words]
