@@ -108,6 +108,10 @@ _FUNCTION = frozenset(
     " another own same then too very just only even still yet again up down out off through against among according"
     " not no never nor one mr mrs ms dr said says say told".split()
 )
+TITLES = frozenset(  # said of a person or left out without changing what is claimed
+    "president premier minister foreign secretary ambassador senator representative congressman congresswoman speaker"
+    " general admiral chairman chairwoman director adviser advisor spokesman spokeswoman mr mrs ms dr".split()
+)
 _COUNTING = frozenset([*_VALUE, *_ORDINAL, *_SCALE, "percent", "per", "cent"])  # told apart by value, not as words
 
 
@@ -120,6 +124,7 @@ class Facts:
     words: frozenset[tuple[str, bool]]
     denies: bool
     refers: bool  # a pronoun stands for someone or something named elsewhere
+    runs: frozenset[str]  # names of several words, as written
     first: str  # the first word, which is capitalised whether or not it is a name
     said: frozenset[str]  # every word, lower case
     addresses: frozenset[str]  # of pages and mailboxes
@@ -153,6 +158,7 @@ def facts(text: str) -> Facts:
         words=_words(tokens),
         denies=any(_denies(token) for token in tokens),
         refers=any(token.lower() in _PRONOUNS for token in tokens),
+        runs=frozenset(run for run in re.findall(_RUN, plain) if " " in run),
         first=first,
         said=frozenset(token.lower() for token in tokens),
         addresses=frozenset(found.rstrip(".,;:!?") for found in _ADDRESS.findall(text)),
@@ -177,6 +183,29 @@ def same(one: str, other: str) -> bool:
         return True
     shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return shared >= max(4, min(len(one), len(other)) - 1) and abs(len(one) - len(other)) <= 4
+
+
+def shortened(name: str, claim: Facts, cited: Iterable[str], text: str) -> bool:
+    """True for a part of a longer name of the claim of which the cited words have another part, and mean the same.
+
+    "Jinping" of "Xi Jinping" where they have Xi, in a text that has "Xi Jinping" and nobody else of the name of Xi.
+    """
+    for run in claim.runs:
+        parts = [part for part in run.split() if part.lower() not in TITLES]
+        whole = " ".join(parts)
+        if name in parts and whole in text:
+            there = [part for part in parts if within(part, cited)]
+            if there and not any(_others(part, parts, text) for part in there):
+                return True
+    return False
+
+
+def _others(part: str, parts: Sequence[str], text: str) -> set[str]:
+    """The names beside a part of a name in a text that are none of its parts: William, of Burns in "Nicholas Burns"."""
+    part = re.escape(part)
+    beside = re.findall(rf"\b([A-Z][\w-]+) {part}\b|\b{part} ([A-Z][\w-]+)", text)
+    found = {word for pair in beside for word in pair if word and word.lower() not in TITLES and _tells(word)}
+    return {word for word in found if not within(word, parts)}
 
 
 def is_date(number: str) -> bool:

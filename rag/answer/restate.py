@@ -13,22 +13,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rag.answer.facts import Facts, contradict, facts, is_date, joined_otherwise, misattributes, within
+from rag.answer.facts import (
+    TITLES,
+    Facts,
+    contradict,
+    facts,
+    is_date,
+    joined_otherwise,
+    misattributes,
+    shortened,
+    within,
+)
 from rag.answer.verify import understood_years
 from rag.schema import SourceDocument, Span, Weighed
 
 _AROUND = 600  # characters before a sentence that may name what it speaks of
 _OWN_WORDS = 0.65  # share of the words added to the question that the sentence must have
+_FIRST = 3  # sentences that an answer in the documents' own words would show; of what stands behind them fewer answer
 _READ = 0.0  # log-odds, of the sentence and of its words, from which the reader holds that they answer
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 _LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
-_RUN = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")
 _SINCE = re.compile(rf"\bsince (?:[A-Z][a-z]+ )?{_YEAR.pattern}")
 _TWO_QUESTIONS = re.compile(r"\band,? (?:\w+ )?(?:how|what|when|where|which|who|whom|whose|why)\b", re.IGNORECASE)
-_NO_RIVALS = frozenset(  # days of a week, and titles
-    "monday tuesday wednesday thursday friday saturday sunday president premier minister foreign secretary ambassador"
-    " senator representative speaker general director mr mrs ms dr".split()
-)
+_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,6 @@ class _Answering:
         start = self.sentence.span.start
         return self.document.text[max(start - _AROUND, 0) : start]
 
-    def shortened(self, name: str, text: str, there: list[str]) -> bool:
-        """True for a part of a longer name in the text that the document has too, and of which another part is there:
-        "Gang" of "Qin Gang", where Qin is spoken of."""
-        runs = (run for run in _RUN.findall(text) if name in run.split() and run in self.document.text)
-        return any(within(part, there) for run in runs for part in run.split())
-
     @cached_property
     def around(self) -> Facts:
         head = f"{self.document.title}. {self.document.date or ''}.\n"
@@ -75,18 +76,15 @@ class _Answering:
 def carrying(
     text: str, question: str, sentences: Sequence[Weighed], document: Callable[[str], SourceDocument]
 ) -> Span | None:
-    """The first of the sentences, best first, that answers the question as the text says it; None if none does."""
+    """Of the first sentences, best first, the one that answers the question as the text says it; None if none does."""
     claim, asked = facts(text), facts(question)
     whole = not _TWO_QUESTIONS.search(question)  # of two questions the sentence may answer the other one
-    for sentence in sentences:
-        if min(sentence.signs["reader"], sentence.signs["words"]) < _READ or not sentence.words:
+    for sentence in sentences[:_FIRST]:
+        signs = sentence.signs
+        if min(signs["reader"], signs["words"]) < _READ or not signs["whole"] or not sentence.words:
             continue
         found = _Answering(sentence, document(sentence.span.document_id))
-        if (
-            _adds(claim, asked, found)
-            and _repeats(text, claim, asked, found, whole)
-            and not _clashes(claim, asked, found)
-        ):
+        if _adds(claim, asked, found) and _repeats(claim, asked, found, whole) and not _clashes(claim, asked, found):
             return sentence.span
     return None
 
@@ -106,12 +104,12 @@ def _adds(claim: Facts, asked: Facts, found: _Answering) -> bool:
     return not missing and all(within(name, said) for name in names) and there >= _OWN_WORDS * len(words)
 
 
-def _repeats(text: str, claim: Facts, asked: Facts, found: _Answering, whole: bool) -> bool:
+def _repeats(claim: Facts, asked: Facts, found: _Answering, whole: bool) -> bool:
     """True if the names and numbers that the claim has from the question stand in the sentence or around it."""
     place = found.around if whole else found.said
     known, there = _spoken(asked), _spoken(place)
     lacking = {name for name in claim.names if within(name, known) and not within(name, there)}
-    lacking -= {name for name in lacking if found.shortened(name, text, there)}
+    lacking -= {name for name in lacking if shortened(name, claim, there, found.document.text)}
     numbers = (claim.numbers & asked.numbers) - found.said.numbers
     years = frozenset(filter(_YEAR.fullmatch, numbers))
     return not lacking and years <= found.years and numbers - years <= found.around.numbers
@@ -127,7 +125,7 @@ def _clashes(claim: Facts, asked: Facts, found: _Answering) -> bool:
     names = [
         name
         for name in found.lead.names
-        if name.lower() not in _NO_RIVALS and not (name == found.lead.first and name.lower() in ordinary)
+        if name.lower() not in _DAYS | TITLES and not (name == found.lead.first and name.lower() in ordinary)
     ]
     elsewhere = any(not within(name, _spoken(found.said)) for name in claim.names)
     known = (*claim.names, *asked.names)

@@ -18,7 +18,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 
-from rag.answer.facts import Facts, contradict, facts, is_date, joined_otherwise, misattributes, missing_numbers, within
+from rag.answer.facts import (
+    TITLES,
+    Facts,
+    contradict,
+    facts,
+    is_date,
+    joined_otherwise,
+    misattributes,
+    missing_numbers,
+    shortened,
+    within,
+)
 from rag.answer.orders import is_order, statements
 from rag.models.embed import Encode
 from rag.models.nli import Infer, Relation
@@ -28,8 +39,8 @@ from rag.sentences import is_heading, spans
 SUPPORTED = 1.2  # share of the claim's words found in the citation + cosine between the two, at least
 WEAK = 0.9
 _OWN_WORDS = 0.65  # share of the claim's words found in the citation that meaning alike cannot make up for
-_OWN_WORDS_OF_TWO = 0.9  # the same in two sentences that do not lean on one another
-_MOST = 0.5  # share of a sentence's content words that a claim has which tells of it
+_MOST = 0.5  # share of a sentence's content words that a claim has which tells of it, as one that joins two does
+_SOME = 0.3  # the same of a sentence that speaks of "him", beside the one that names him
 _BESIDE_HEADING = 0.3  # share of the claim's words in the sentence, where a heading names whom it speaks of
 _FEWEST_WORDS = 2  # content words; a sentence with fewer and no name or number claims nothing
 _ANTECEDENT = 600  # characters: the sentence that names whom a pronoun means is not farther back
@@ -39,10 +50,6 @@ _SPOKEN_OF = re.compile(rf"(?<!since ){_YEAR.pattern}")  # "the smallest since 2
 _QUOTED = "the same words"
 _LOWER: dict[Verdict, Verdict] = {"supported": "weak", "weak": "unsupported"}
 _LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
-_TITLES = frozenset(  # said of a person or left out without changing what is claimed
-    "president premier minister foreign secretary ambassador senator representative congressman congresswoman speaker"
-    " general admiral chairman chairwoman director adviser advisor spokesman spokeswoman mr mrs ms dr".split()
-)
 
 
 @dataclass(frozen=True)
@@ -211,15 +218,17 @@ def _judged(claim: Facts, evidence: tuple[_Evidence, ...], cosine: dict[Span, fl
         return _Finding(evidence, "unsupported", score, failed)
     if score >= WEAK and joined_otherwise(claim, cited):
         return _Finding(evidence, "weak", score, "put together otherwise")
-    whole = len(evidence) == 1 or _antecedent(*evidence) or all(_told(claim, item) for item in evidence)
-    supported = score >= SUPPORTED and coverage >= (_OWN_WORDS if whole else _OWN_WORDS_OF_TWO)
+    supported = score >= SUPPORTED and coverage >= _OWN_WORDS and _belong(claim, evidence)
     verdict: Verdict = "supported" if supported else "weak" if score >= WEAK else "unsupported"
     return _Finding(evidence, verdict, score, "words and meaning")
 
 
-def _told(claim: Facts, item: _Evidence) -> bool:
-    """True if the claim tells most of what the sentence says, as one that joins two sentences does of both."""
-    return _coverage(item.facts, claim) >= _MOST
+def _belong(claim: Facts, evidence: Sequence[_Evidence]) -> bool:
+    """True if the claim tells of each of the sentences; less of two of which the second leans on the first."""
+    if len(evidence) == 1:
+        return True
+    told = [_coverage(item.facts, claim) for item in evidence]
+    return min(told) >= _MOST or (_antecedent(*evidence) and told[1] >= _SOME)
 
 
 def _failed(claim: Facts, cited: Facts, evidence: Sequence[_Evidence]) -> str:
@@ -251,10 +260,10 @@ def _numbers(claim: Facts, cited: Facts, evidence: Sequence[_Evidence]) -> froze
 def _names(claim: Facts, cited: Facts, document: SourceDocument) -> list[str]:
     """The claim's names that the cited words lack."""
     words = [word for word, _ in cited.words]
-    missing = [name for name in claim.names if name.lower() not in _TITLES and not within(name, words)]
+    missing = [name for name in claim.names if name.lower() not in TITLES and not within(name, words)]
     if claim.first in missing and within(claim.first, _LOWER_CASE.findall(document.text)):
         missing.remove(claim.first)  # an ordinary word at the start of a sentence
-    return missing
+    return [name for name in missing if not shortened(name, claim, words, document.text)]
 
 
 def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
@@ -267,6 +276,9 @@ def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
     ):
         return False
     if _named_elsewhere(claim, first, second) or _named_elsewhere(claim, second, first):
+        return False
+    leaning = _antecedent(second, first) or _antecedent(first, second)
+    if not leaning and _rival_names(claim, second.facts):
         return False
     if _supplied(claim, first, second) and not _antecedent(second, first) and _rival_names(claim, first.facts):
         return False
@@ -299,7 +311,7 @@ def _antecedent(second: _Evidence, first: _Evidence) -> bool:
 
 
 def _rival_names(claim: Facts, first: Facts) -> bool:
-    return any(name.lower() not in _TITLES and not within(name, claim.names) for name in first.names)
+    return any(name.lower() not in TITLES and not within(name, claim.names) for name in first.names)
 
 
 def _coverage(claim: Facts, cited: Facts) -> float:
