@@ -62,8 +62,8 @@ _CAUSES = re.compile(
 )
 _EXPLAINS = re.compile(
     r"\b(?:because|since|due|owing|thanks|results?|resulted|consequen\w+|le(?:d|ads?) to|caus\w+|so that|in order|so"
-    r"|after|over|for|therefore|thus|hence|why|reason\w*|prompt\w*|respon\w+|repl\w+|answer\w*|protest\w*|blam\w+|follow\w*"
-    r"|m[ae]de?|mak\w+|meant?|means|motiv\w+|trigger\w*|spark\w*|dr[io]ven?|forc\w+|given|by)\b",
+    r"|after|over|therefore|thus|hence|why|reason\w*|prompt\w*|respon\w+|repl\w+|answer\w*|protest\w*|blam\w+|follow\w*"
+    r"|m[ae]de?|mak\w+|meant?|means|motiv\w+|trigger\w*|spark\w*|dr[io]ven?|forc\w+|given)\b",
     re.IGNORECASE,
 )
 _EARLIER = re.compile(r"\bbefore (?:[A-Z]|[a-z]+ [a-z]+)")

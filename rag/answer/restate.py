@@ -24,7 +24,7 @@ from rag.answer.facts import (
     shortened,
     within,
 )
-from rag.answer.verify import understood_years
+from rag.answer.verify import SPOKEN_OF, understood_years
 from rag.schema import SourceDocument, Span, Weighed
 
 _AROUND = 600  # characters before a sentence that may name what it speaks of
@@ -97,7 +97,7 @@ def _adds(claim: Facts, asked: Facts, found: _Answering) -> bool:
     if not (numbers & found.answer.numbers or any(within(word, answer) for word in words)):
         return False
     missing = numbers - found.said.numbers
-    if not any(_YEAR.fullmatch(number) for number in found.said.numbers):
+    if not SPOKEN_OF.search(found.sentence.text):
         missing -= found.years
     names = [name for name in claim.names if not within(name, known)]
     there = sum(within(word, said) for word in words)
@@ -106,13 +106,17 @@ def _adds(claim: Facts, asked: Facts, found: _Answering) -> bool:
 
 def _repeats(claim: Facts, asked: Facts, found: _Answering, whole: bool) -> bool:
     """True if the names and numbers that the claim has from the question stand in the sentence or around it."""
-    place = found.around if whole else found.said
-    known, there = _spoken(asked), _spoken(place)
-    lacking = {name for name in claim.names if within(name, known) and not within(name, there)}
+    there = _spoken(found.around if whole else found.said)
+    lacking = {name for name in _again(claim, asked) if not within(name, there)}
     lacking -= {name for name in lacking if shortened(name, claim, there, found.document.text)}
     numbers = (claim.numbers & asked.numbers) - found.said.numbers
     years = frozenset(filter(_YEAR.fullmatch, numbers))
     return not lacking and years <= found.years and numbers - years <= found.around.numbers
+
+
+def _again(claim: Facts, asked: Facts) -> list[str]:
+    """The claim's names that are names in the question too, unlike a first word that is in lower case there."""
+    return [name for name in claim.names if within(name, asked.names)]
 
 
 def _clashes(claim: Facts, asked: Facts, found: _Answering) -> bool:
@@ -127,7 +131,7 @@ def _clashes(claim: Facts, asked: Facts, found: _Answering) -> bool:
         for name in found.lead.names
         if name.lower() not in _DAYS | TITLES and not (name == found.lead.first and name.lower() in ordinary)
     ]
-    elsewhere = any(not within(name, _spoken(found.said)) for name in claim.names)
+    elsewhere = any(not within(name, _spoken(found.said)) for name in _again(claim, asked))
     known = (*claim.names, *asked.names)
     rival = any(not within(name, known) for name in (names if elsewhere else names[:1]))
     rivals = {number for number in found.lead.numbers - claim.numbers if is_date(number)}

@@ -280,6 +280,67 @@ def test_a_pronoun_means_nobody_named_elsewhere(before: bool) -> None:
     assert claim.verdict != "supported"
 
 
+def _of(text: str, claim: str, *, date: str = "2023-06-19") -> Claim:
+    """A claim put to a document of this text."""
+    source = SourceDocument("other.md", "Other", date, text, (0,))
+    (found,) = verify([Draft(claim, (Span("other.md", 0, len(text)),))], lambda _: source, (), hash_encode)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("Trade set a record in 2022. The deficit was 382 crowns.", "The deficit in 2023 was 382 crowns."),
+        (
+            "Trade set a record in 2022. The deficit was 382 crowns.\n\n- Year: 2023; deficit: 279 crowns.",
+            "The deficit in 2023 was 382 crowns.",
+        ),
+        (
+            "Talks stood still for five months, while Lind asked for a day.",
+            "Talks stood still because Lind asked for a day.",
+        ),
+        ("Lind, once a teacher, leads the council.", "Lind led the council before she became a teacher."),
+        (
+            "A Danish ship came close to the destroyer Falk. The destroyer Falk slowed down.",
+            "The Danish destroyer Falk slowed down.",
+        ),
+        ("Lind received Sand in July.", "Lind told Sand at the harbour in July that she received Sand."),
+        (
+            "- Karl Sand, who leads the council\n- Eva Lind, who met the guests at the harbour.",
+            "Karl Sand met the guests at the harbour.",
+        ),
+        (
+            "The town elects a mayor in May.\n\n- Karl Sand, for the greens.",
+            "Karl Sand won the town's election in May.",
+        ),
+    ],
+)
+def test_what_stands_apart_is_not_put_together(text: str, claim: str) -> None:
+    """A year of another sentence, a cause or an order in time that nobody told, a country or a deed of others."""
+    assert _of(text, claim).verdict != "supported"
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("Trade set a record in 2022. The deficit was 382 crowns.", "The deficit in 2022 was 382 crowns."),
+        ("The deficit was 382 crowns, the largest since 2010.", "The deficit in 2023 was 382 crowns."),
+        ("Lind called it off after Sand had asked for a day.", "Lind called it off because Sand had asked for a day."),
+        ("Eva Lind is mayor. Lind received Sand for an hour.", "Eva Lind received Sand for an hour."),
+    ],
+)
+def test_what_is_understood_need_not_be_repeated(text: str, claim: str) -> None:
+    """The year of the paragraph or else of the document, a cause told by "after", the given name of who is meant."""
+    assert _of(text, claim).verdict == "supported"
+
+
+def test_a_given_name_is_not_understood_where_two_bear_the_surname() -> None:
+    """Which Burns it was, the sentence alone does not tell."""
+    text = "Eva Lind is mayor, Karl Lind her brother. Lind received Sand for an hour."
+
+    assert _of(text, "Eva Lind received Sand for an hour.").verdict != "supported"
+
+
 def test_unsupported_claim_shows_what_it_was_held_against() -> None:
     """A claim with a source keeps the nearest words, so that a reader sees the difference."""
     claim = checked("Xi received Blinken for 45 minutes.")
@@ -345,12 +406,12 @@ def test_quotes_are_exact(texts: list[str], start: int, length: int) -> None:
 
 @pytest.mark.slow
 def test_measured_set_is_judged_as_the_docstring_says() -> None:
-    """With the packaged model 50 of 58 true claims are supported, and none of the 118 others."""
+    """With the packaged model 48 of 58 true claims are supported, and none of the 118 others."""
     rows: list[dict[str, Any]] = [json.loads(line) for line in CLAIMS.read_text(encoding="utf-8").splitlines()]
 
     verdicts = [(kind, _verdict(row["passage"], text)) for row in rows for kind in _KINDS for text in row[kind]]
 
-    assert sum(pair == ("true", "supported") for pair in verdicts) >= 50
+    assert sum(pair == ("true", "supported") for pair in verdicts) >= 48
     assert [pair for pair in verdicts if pair[0] != "true" and pair[1] == "supported"] == []
     assert sum(kind != "true" for kind, _ in verdicts) == 118
 
