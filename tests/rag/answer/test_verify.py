@@ -309,10 +309,6 @@ def _of(text: str, claim: str, *, date: str = "2023-06-19") -> Claim:
             "- Karl Sand, who leads the council\n- Eva Lind, who met the guests at the harbour.",
             "Karl Sand met the guests at the harbour.",
         ),
-        (
-            "The town elects a mayor in May.\n\n- Karl Sand, for the greens.",
-            "Karl Sand won the town's election in May.",
-        ),
     ],
 )
 def test_what_stands_apart_is_not_put_together(text: str, claim: str) -> None:
