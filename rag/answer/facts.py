@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise, takewhile
 
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
@@ -87,6 +88,7 @@ _OPPOSITES = (
 )
 _OPPOSITE = [frozenset(pair.split()) for pair in _OPPOSITES.split("|")]
 
+_LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
 _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
 _COUNTRY = re.compile(r"\b(?:United States(?: of America)?|USA|Americans?|America)\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,;:!?()]")
@@ -191,7 +193,7 @@ def shortened(name: str, claim: Facts, cited: Iterable[str], text: str) -> bool:
     "Jinping" of "Xi Jinping" where they have Xi, in a text that has "Xi Jinping" and nobody else of the name of Xi.
     """
     for run in claim.runs:
-        parts = [part for part in run.split() if part.lower() not in TITLES]
+        parts = tuple(part for part in run.split() if part.lower() not in TITLES)
         whole = " ".join(parts)
         if name in parts and whole in text:
             there = [part for part in parts if within(part, cited)]
@@ -200,7 +202,14 @@ def shortened(name: str, claim: Facts, cited: Iterable[str], text: str) -> bool:
     return False
 
 
-def _others(part: str, parts: Sequence[str], text: str) -> set[str]:
+@lru_cache(maxsize=8)  # of a book it takes 50 ms, and every sentence that is put to a claim asks
+def ordinary(text: str) -> frozenset[str]:
+    """Every word of a text that stands in it in lower case."""
+    return frozenset(_LOWER_CASE.findall(text))
+
+
+@lru_cache(maxsize=64)
+def _others(part: str, parts: tuple[str, ...], text: str) -> set[str]:
     """The names beside a part of a name in a text that are none of its parts: William, of Burns in "Nicholas Burns"."""
     part = re.escape(part)
     beside = re.findall(rf"\b([A-Z][\w-]+) {part}\b|\b{part} ([A-Z][\w-]+)", text)

@@ -21,6 +21,7 @@ from rag.answer.facts import (
     is_date,
     joined_otherwise,
     misattributes,
+    ordinary,
     shortened,
     within,
 )
@@ -32,7 +33,6 @@ _OWN_WORDS = 0.65  # share of the words added to the question that the sentence 
 _FIRST = 3  # sentences that an answer in the documents' own words would show; of what stands behind them fewer answer
 _READ = 0.0  # log-odds, of the sentence and of its words, from which the reader holds that they answer
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
-_LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
 _SINCE = re.compile(rf"\bsince (?:[A-Z][a-z]+ )?{_YEAR.pattern}")
 _TWO_QUESTIONS = re.compile(r"\band,? (?:\w+ )?(?:how|what|when|where|which|who|whom|whose|why)\b", re.IGNORECASE)
 _DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
@@ -125,11 +125,11 @@ def _clashes(claim: Facts, asked: Facts, found: _Answering) -> bool:
     Names before the words that answer are of others if the claim lacks them: the first where all of the claim's stand
     in the sentence, else any.
     """
-    ordinary = frozenset(_LOWER_CASE.findall(found.document.text))
     names = [
         name
         for name in found.lead.names
-        if name.lower() not in _DAYS | TITLES and not (name == found.lead.first and name.lower() in ordinary)
+        if name.lower() not in _DAYS | TITLES
+        and not (name == found.lead.first and name.lower() in ordinary(found.document.text))
     ]
     elsewhere = any(not within(name, _spoken(found.said)) for name in _again(claim, asked))
     known = (*claim.names, *asked.names)

@@ -29,6 +29,7 @@ from rag.answer.facts import (
     joined_otherwise,
     misattributes,
     missing_numbers,
+    ordinary,
     shortened,
     within,
 )
@@ -51,7 +52,6 @@ _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 SPOKEN_OF = re.compile(rf"(?<!since ){_YEAR.pattern}")  # "the smallest since 2010" does not tell which year it was
 _QUOTED = "the same words"
 _LOWER: dict[Verdict, Verdict] = {"supported": "weak", "weak": "unsupported"}
-_LOWER_CASE = re.compile(r"\b[a-z][a-z-]+\b")
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _names(claim: Facts, cited: Facts, document: SourceDocument) -> list[str]:
     """The claim's names that the cited words lack."""
     words = [word for word, _ in cited.words]
     missing = [name for name in claim.names if name.lower() not in TITLES and not within(name, words)]
-    if claim.first in missing and within(claim.first, _LOWER_CASE.findall(document.text)):
+    if claim.first in missing and within(claim.first, ordinary(document.text)):
         missing.remove(claim.first)  # an ordinary word at the start of a sentence
     return [name for name in missing if not shortened(name, claim, words, document.text)]
 
