@@ -48,6 +48,7 @@ _BESIDE_HEADING = 0.3  # share of the claim's words in the sentence, where a hea
 _FEWEST_WORDS = 2  # content words; a sentence with fewer and no name or number claims nothing
 _ANTECEDENT = 600  # characters: the sentence that names whom a pronoun means is not farther back
 _CANDIDATES = 24  # sentences compared by meaning, those with most of the claim's words; 24 take 0.1 s to encode
+_FIRSTS = 2  # of these, each beside every other: the one with the answer may be told of "him" alone
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 SPOKEN_OF = re.compile(rf"(?<!since ){_YEAR.pattern}")  # "the smallest since 2010" does not tell which year it was
 _QUOTED = "the same words"
@@ -198,9 +199,9 @@ def _find(text: str, sentences: Sequence[_Evidence], encode: Encode) -> _Finding
     best = max((_judged(claim, (item,), cosine) for item in stating), key=_rank)
     if best.verdict == "supported":
         return best
-    (first,) = best.evidence
-    others = (item for item in likely if item != first and _may_join(claim, first, item))
-    pairs = (_judged(claim, tuple(sorted((first, item), key=_place)), cosine) for item in others)
+    firsts = dict.fromkeys((*best.evidence, *stating[:_FIRSTS]))  # of the most words, and the best by meaning too
+    joined = ((first, item) for first in firsts for item in likely if item != first and _may_join(claim, first, item))
+    pairs = (_judged(claim, tuple(sorted(pair, key=_place)), cosine) for pair in joined)
     return max((best, *(pair for pair in pairs if pair.verdict != "unsupported")), key=_rank)
 
 

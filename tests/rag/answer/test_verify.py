@@ -330,6 +330,17 @@ def test_what_is_understood_need_not_be_repeated(text: str, claim: str) -> None:
     assert _of(text, claim).verdict == "supported"
 
 
+def test_the_sentence_with_the_answer_may_not_be_the_likeliest_alone() -> None:
+    """What speaks of "her" lacks the name, so a row of a table is likelier; beside the one that names her it is best."""
+    met = "met the smith Karl Sand, the old miller Olaf Berg and, at the end, the young pastor of the island."
+    row = "- name: Eva Lind; office: mayor; city: Sundby; met: Karl Sand; Olaf Berg."
+
+    claim = _of(f"Mayor Eva Lind was in Sundby on 18 June. She {met}\n\n{row}", f"Mayor Eva Lind {met}")
+
+    assert claim.verdict == "supported"
+    assert [citation.quote.split()[0] for citation in claim.citations] == ["Mayor", "She"]
+
+
 def test_a_given_name_is_not_understood_where_two_bear_the_surname() -> None:
     """Which Burns it was, the sentence alone does not tell."""
     text = "Eva Lind is mayor, Karl Lind her brother. Lind received Sand for an hour."
