@@ -331,7 +331,7 @@ def test_what_is_understood_need_not_be_repeated(text: str, claim: str) -> None:
 
 
 def test_the_sentence_with_the_answer_may_not_be_the_likeliest_alone() -> None:
-    """What speaks of "her" lacks the name, so a row of a table is likelier; beside the one that names her it is best."""
+    """What speaks of "her" lacks the name, so a row of a table is likelier; with who names her it is best."""
     met = "met the smith Karl Sand, the old miller Olaf Berg and, at the end, the young pastor of the island."
     row = "- name: Eva Lind; office: mayor; city: Sundby; met: Karl Sand; Olaf Berg."
 
