@@ -164,7 +164,7 @@ def _wire_questions(bot: Bot, parts: Parts, wishes: Sequence[Any]) -> None:
     def restore(event: gr.EventData) -> tuple[Any, ...]:
         return *handlers.restore(_told(event, "turns")), gr.Textbox(submit_btn="Ask", stop_btn=False)
 
-    parts.conversation.edit(edit, parts.history, view, queue=False, **_QUIETLY)
+    parts.conversation.edit(edit, parts.history, view, cancels=asking, queue=False, **_QUIETLY)
     parts.shelf.restore(restore, None, view, cancels=asking, queue=False, **_QUIETLY)
     for trigger in (parts.fresh.click, parts.shelf.fresh):
         trigger(lambda: shown([]), None, view, cancels=asking, queue=False, **_QUIETLY)
