@@ -15,7 +15,7 @@ _ORDINAL = {"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eigh
 _SCALE = {"hundred": 2, "thousand": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "trillion": 12, "tn": 12}
 _MONTHS = "January February March April May June July August September October November December".split()
 
-_YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
+YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 _ISO_DATE = re.compile(r"\b([0-9]{4})-([0-9]{2})-([0-9]{2})\b")
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})\b|\b({'|'.join(month[:3] for month in _MONTHS)})\b\.?(?=\s*[0-9])")
 _WRITTEN = "|".join(sorted(_VALUE, key=len, reverse=True))
@@ -219,7 +219,7 @@ def _others(part: str, parts: tuple[str, ...], text: str) -> set[str]:
 
 def is_date(number: str) -> bool:
     """True for one of `Facts.numbers` that is a month or a year."""
-    return number.startswith("month") or bool(_YEAR.fullmatch(number))
+    return number.startswith("month") or bool(YEAR.fullmatch(number))
 
 
 def contradict(claim: Facts, cited: Facts) -> bool:

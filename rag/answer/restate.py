@@ -15,6 +15,7 @@ from functools import cached_property
 
 from rag.answer.facts import (
     TITLES,
+    YEAR,
     Facts,
     contradict,
     facts,
@@ -25,52 +26,36 @@ from rag.answer.facts import (
     shortened,
     within,
 )
-from rag.answer.verify import SPOKEN_OF, understood_years
+from rag.answer.verify import NEAR, SPOKEN_OF, Stated
 from rag.schema import SourceDocument, Span, Weighed
 
-_AROUND = 600  # characters before a sentence that may name what it speaks of
 _OWN_WORDS = 0.65  # share of the words added to the question that the sentence must have
 _FIRST = 3  # sentences that an answer in the documents' own words would show; of what stands behind them fewer answer
 _READ = 0.0  # log-odds, of the sentence and of its words, from which the reader holds that they answer
-_YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
-_SINCE = re.compile(rf"\bsince (?:[A-Z][a-z]+ )?{_YEAR.pattern}")
+_SINCE = re.compile(rf"\bsince (?:[A-Z][a-z]+ )?{YEAR.pattern}")
 _TWO_QUESTIONS = re.compile(r"\band,? (?:\w+ )?(?:how|what|when|where|which|who|whom|whose|why)\b", re.IGNORECASE)
 _DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 
 
 @dataclass(frozen=True)
-class _Answering:
-    """A sentence that the reader says answers, and what stands around it."""
+class _Answering(Stated):
+    """A sentence that the reader says answers, with these of its words, and what stands around it."""
 
-    sentence: Weighed
-    document: SourceDocument
-
-    @cached_property
-    def said(self) -> Facts:
-        return facts(self.sentence.text)
+    words: str
 
     @cached_property
     def answer(self) -> Facts:
-        return facts(self.sentence.words)
+        return facts(self.words)
 
     @cached_property
     def lead(self) -> Facts:
         """What stands in the sentence before the words that answer."""
-        return facts(_SINCE.sub("", self.sentence.text.partition(self.sentence.words)[0]))
-
-    @cached_property
-    def years(self) -> frozenset[str]:
-        return understood_years(self.document, self.sentence.span.start)
-
-    @cached_property
-    def before(self) -> str:
-        start = self.sentence.span.start
-        return self.document.text[max(start - _AROUND, 0) : start]
+        return facts(_SINCE.sub("", self.quote.partition(self.words)[0]))
 
     @cached_property
     def around(self) -> Facts:
-        head = f"{self.document.title}. {self.document.date or ''}.\n"
-        return facts(f"{head}{self.before}\n{self.sentence.text}")
+        before = self.document.text[max(self.span.start - NEAR, 0) : self.span.start]
+        return facts(f"{self.document.title}. {self.document.date or ''}.\n{before}\n{self.quote}")
 
 
 def carrying(
@@ -83,7 +68,7 @@ def carrying(
         signs = sentence.signs
         if min(signs["reader"], signs["words"]) < _READ or not signs["whole"] or not sentence.words:
             continue
-        found = _Answering(sentence, document(sentence.span.document_id))
+        found = _Answering(document(sentence.span.document_id), sentence.span, sentence.words)
         if _adds(claim, asked, found) and _repeats(claim, asked, found, whole) and not _clashes(claim, asked, found):
             return sentence.span
     return None
@@ -91,13 +76,13 @@ def carrying(
 
 def _adds(claim: Facts, asked: Facts, found: _Answering) -> bool:
     """True if what the claim adds to the question stands in the sentence, some of it in the words that answer."""
-    known, said, answer = _spoken(asked), _spoken(found.said), _spoken(found.answer)
+    known, said, answer = _spoken(asked), _spoken(found.facts), _spoken(found.answer)
     numbers = claim.numbers - asked.numbers
     words = [word for word, _ in claim.words if not within(word, known)]
     if not (numbers & found.answer.numbers or any(within(word, answer) for word in words)):
         return False
-    missing = numbers - found.said.numbers
-    if not SPOKEN_OF.search(found.sentence.text):
+    missing = numbers - found.facts.numbers
+    if not SPOKEN_OF.search(found.quote):
         missing -= found.years
     names = [name for name in claim.names if not within(name, known)]
     there = sum(within(word, said) for word in words)
@@ -106,11 +91,11 @@ def _adds(claim: Facts, asked: Facts, found: _Answering) -> bool:
 
 def _repeats(claim: Facts, asked: Facts, found: _Answering, whole: bool) -> bool:
     """True if the names and numbers that the claim has from the question stand in the sentence or around it."""
-    there = _spoken(found.around if whole else found.said)
+    there = _spoken(found.around if whole else found.facts)
     lacking = {name for name in _again(claim, asked) if not within(name, there)}
     lacking -= {name for name in lacking if shortened(name, claim, there, found.document.text)}
-    numbers = (claim.numbers & asked.numbers) - found.said.numbers
-    years = frozenset(filter(_YEAR.fullmatch, numbers))
+    numbers = (claim.numbers & asked.numbers) - found.facts.numbers
+    years = frozenset(filter(YEAR.fullmatch, numbers))
     return not lacking and years <= found.years and numbers - years <= found.around.numbers
 
 
@@ -131,18 +116,18 @@ def _clashes(claim: Facts, asked: Facts, found: _Answering) -> bool:
         if name.lower() not in _DAYS | TITLES
         and not (name == found.lead.first and name.lower() in ordinary(found.document.text))
     ]
-    elsewhere = any(not within(name, _spoken(found.said)) for name in _again(claim, asked))
+    elsewhere = any(not within(name, _spoken(found.facts)) for name in _again(claim, asked))
     known = (*claim.names, *asked.names)
     rival = any(not within(name, known) for name in (names if elsewhere else names[:1]))
     rivals = {number for number in found.lead.numbers - claim.numbers if is_date(number)}
-    dated = {number for number in claim.numbers - found.said.numbers if is_date(number)}
+    dated = {number for number in claim.numbers - found.facts.numbers if is_date(number)}
     return bool(
         rival
         or (rivals and dated)
-        or claim.addresses - found.said.addresses
-        or joined_otherwise(claim, found.said)
-        or contradict(claim, found.said)
-        or misattributes(claim, found.said)
+        or claim.addresses - found.facts.addresses
+        or joined_otherwise(claim, found.facts)
+        or contradict(claim, found.facts)
+        or misattributes(claim, found.facts)
     )
 
 

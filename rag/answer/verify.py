@@ -22,6 +22,7 @@ from itertools import count
 
 from rag.answer.facts import (
     TITLES,
+    YEAR,
     Facts,
     contradict,
     facts,
@@ -46,17 +47,16 @@ _MOST = 0.6  # share of a sentence's content words that a claim has which tells 
 _SOME = 0.3  # the same of a sentence that speaks of "him", beside the one that names him
 _BESIDE_HEADING = 0.3  # share of the claim's words in the sentence, where a heading names whom it speaks of
 _FEWEST_WORDS = 2  # content words; a sentence with fewer and no name or number claims nothing
-_ANTECEDENT = 600  # characters: the sentence that names whom a pronoun means is not farther back
+NEAR = 600  # characters: the sentence that names whom a pronoun means is not farther back
 _CANDIDATES = 24  # sentences compared by meaning, those with most of the claim's words; 24 take 0.1 s to encode
 _FIRSTS = 2  # of these, each beside every other: the one with the answer may be told of "him" alone
-_YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
-SPOKEN_OF = re.compile(rf"(?<!since ){_YEAR.pattern}")  # "the smallest since 2010" does not tell which year it was
+SPOKEN_OF = re.compile(rf"(?<!since ){YEAR.pattern}")  # "the smallest since 2010" does not tell which year it was
 _QUOTED = "the same words"
 _LOWER: dict[Verdict, Verdict] = {"supported": "weak", "weak": "unsupported"}
 
 
 @dataclass(frozen=True)
-class _Evidence:
+class Stated:
     """A sentence of a document, with what it says."""
 
     document: SourceDocument
@@ -64,22 +64,29 @@ class _Evidence:
 
     @property
     def quote(self) -> str:
+        """Its words."""
         return self.document.text[self.span.start : self.span.end]
 
     @cached_property
     def facts(self) -> Facts:
+        """What it says, as far as it can be compared."""
         return facts(self.quote)
 
     @cached_property
     def years(self) -> frozenset[str]:
-        return understood_years(self.document, self.span.start)
+        """The years that a date in it may be of: the last one before it in its paragraph, else the document's.
+
+        "The deficit was 382.9 billion." after "2022 was a record." in a paper of 2023 is no figure of 2023.
+        """
+        before = self.document.text[max(self.span.start - NEAR, 0) : self.span.start].rpartition("\n\n")[2]
+        return frozenset(SPOKEN_OF.findall(before)[-1:] or YEAR.findall(f"{self.document.date} {self.document.title}"))
 
 
 @dataclass(frozen=True)
 class _Finding:
     """One or two sentences put to a claim. Findings compare by how well they carry it."""
 
-    evidence: tuple[_Evidence, ...]
+    evidence: tuple[Stated, ...]
     verdict: Verdict
     score: float
     check: str  # what decided
@@ -115,15 +122,6 @@ def verify(
     return tuple(claims)
 
 
-def understood_years(document: SourceDocument, at: int) -> frozenset[str]:
-    """The years that a date at a place of a document may be of: the last one before it in its paragraph, else its own.
-
-    "The deficit was 382.9 billion." after "2022 was a record." in a paper of 2023 is no figure of 2023.
-    """
-    before = document.text[max(at - _ANTECEDENT, 0) : at].rpartition("\n\n")[2]
-    return frozenset(SPOKEN_OF.findall(before)[-1:] or _YEAR.findall(f"{document.date} {document.title}"))
-
-
 def inferred(claims: Sequence[Claim], document: Callable[[str], SourceDocument], infer: Infer) -> tuple[Claim, ...]:
     """The claims after a model of inference has read each with what it cites, all in one call.
 
@@ -150,44 +148,44 @@ def _after(claim: Claim, relation: Relation) -> Claim:
 
 
 def _finding(
-    draft: Draft, sentences: Sequence[_Evidence], document: Callable[[str], SourceDocument], encode: Encode
+    draft: Draft, sentences: Sequence[Stated], document: Callable[[str], SourceDocument], encode: Encode
 ) -> _Finding:
     """What the sentences make of a draft. An order to whoever answers is no claim."""
     if is_order(draft.text):
         return _Finding((), "unsupported", 0.0, "an order, no claim")
-    whole = [_Evidence(document(source.document_id), source) for source in draft.sources]
+    whole = [Stated(document(source.document_id), source) for source in draft.sources]
     stated = [item for item in whole if len(statements(item.quote, places := spans(item.quote))) == len(places)]
     return _verbatim(draft.text, [*stated, *sentences]) or _find(draft.text, sentences, encode)
 
 
-def _elsewhere(item: _Evidence, copies: Callable[[str], Sequence[SourceDocument]]) -> Iterator[_Evidence]:
+def _elsewhere(item: Stated, copies: Callable[[str], Sequence[SourceDocument]]) -> Iterator[Stated]:
     """The same words at the same place of the document's copies."""
     for copy in copies(item.span.document_id):
-        place = _Evidence(copy, Span(copy.document_id, item.span.start, item.span.end))
+        place = Stated(copy, Span(copy.document_id, item.span.start, item.span.end))
         if place.quote == item.quote:
             yield place
 
 
-def _sentences(sources: Sequence[Span], document: Callable[[str], SourceDocument]) -> list[_Evidence]:
+def _sentences(sources: Sequence[Span], document: Callable[[str], SourceDocument]) -> list[Stated]:
     """The sentences inside the sources, each once; none of a paragraph that gives orders to whoever answers."""
-    found: dict[Span, _Evidence] = {}
+    found: dict[Span, Stated] = {}
     for source in sources:
         whole = document(source.document_id)
         text = whole.text[source.start : source.end]
         for start, end in statements(text, spans(text)):
             span = Span(source.document_id, source.start + start, source.start + end)
-            found.setdefault(span, _Evidence(whole, span))
+            found.setdefault(span, Stated(whole, span))
     return list(found.values())
 
 
-def _verbatim(text: str, sentences: Sequence[_Evidence]) -> _Finding | None:
+def _verbatim(text: str, sentences: Sequence[Stated]) -> _Finding | None:
     """The source or sentence that has the same words in the same order; line breaks may differ."""
     words = text.split()
     same = (item for item in sentences if item.quote.split() == words)
     return next((_Finding((item,), "supported", 2.0, _QUOTED) for item in same), None)
 
 
-def _find(text: str, sentences: Sequence[_Evidence], encode: Encode) -> _Finding:
+def _find(text: str, sentences: Sequence[Stated], encode: Encode) -> _Finding:
     """The sentence, or the two where one does not suffice, that carry the claim best."""
     claim = facts(text)
     likely = sorted(sentences, key=lambda item: -_coverage(claim, item.facts))[:_CANDIDATES]
@@ -201,11 +199,12 @@ def _find(text: str, sentences: Sequence[_Evidence], encode: Encode) -> _Finding
         return best
     firsts = dict.fromkeys((*best.evidence, *stating[:_FIRSTS]))  # of the most words, and the best by meaning too
     joined = ((first, item) for first in firsts for item in likely if item != first and _may_join(claim, first, item))
-    pairs = (_judged(claim, tuple(sorted(pair, key=_place)), cosine) for pair in joined)
+    ordered = dict.fromkeys(tuple(sorted(pair, key=_place)) for pair in joined)
+    pairs = (_judged(claim, pair, cosine) for pair in ordered)
     return max((best, *(pair for pair in pairs if pair.verdict != "unsupported")), key=_rank)
 
 
-def _place(item: _Evidence) -> Span:
+def _place(item: Stated) -> Span:
     return item.span
 
 
@@ -213,7 +212,7 @@ def _rank(finding: _Finding) -> tuple[int, float]:
     return ("unsupported", "weak", "supported").index(finding.verdict), finding.score
 
 
-def _judged(claim: Facts, evidence: tuple[_Evidence, ...], cosine: dict[Span, float]) -> _Finding:
+def _judged(claim: Facts, evidence: tuple[Stated, ...], cosine: dict[Span, float]) -> _Finding:
     cited = facts("\n".join(item.quote for item in evidence)) if len(evidence) > 1 else evidence[0].facts
     coverage = _coverage(claim, cited)
     score = coverage + max(cosine[item.span] for item in evidence)
@@ -226,7 +225,7 @@ def _judged(claim: Facts, evidence: tuple[_Evidence, ...], cosine: dict[Span, fl
     return _Finding(evidence, verdict, score, "words and meaning")
 
 
-def _belong(claim: Facts, evidence: Sequence[_Evidence]) -> bool:
+def _belong(claim: Facts, evidence: Sequence[Stated]) -> bool:
     """True if the claim tells of each of the sentences; less of two of which the second leans on the first."""
     if len(evidence) == 1:
         return True
@@ -234,7 +233,7 @@ def _belong(claim: Facts, evidence: Sequence[_Evidence]) -> bool:
     return min(told) >= _MOST or (_antecedent(*evidence) and told[1] >= _SOME)
 
 
-def _failed(claim: Facts, cited: Facts, evidence: Sequence[_Evidence]) -> str:
+def _failed(claim: Facts, cited: Facts, evidence: Sequence[Stated]) -> str:
     """The first check that the claim does not pass whatever it means; empty where it passes all."""
     checks = (
         ("numbers", lambda: _numbers(claim, cited, evidence)),
@@ -252,7 +251,7 @@ def _claims_something(claim: Facts) -> bool:
     return bool(claim.names or claim.numbers or len(claim.words) >= _FEWEST_WORDS)
 
 
-def _numbers(claim: Facts, cited: Facts, evidence: Sequence[_Evidence]) -> frozenset[str]:
+def _numbers(claim: Facts, cited: Facts, evidence: Sequence[Stated]) -> frozenset[str]:
     """The claim's numbers that the cited words lack; a year that is understood there need not be repeated."""
     missing = missing_numbers(claim, cited)
     if any(SPOKEN_OF.search(item.quote) for item in evidence):
@@ -269,7 +268,7 @@ def _names(claim: Facts, cited: Facts, document: SourceDocument) -> list[str]:
     return [name for name in missing if not shortened(name, claim, words, document.text)]
 
 
-def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
+def _may_join(claim: Facts, first: Stated, second: Stated) -> bool:
     """True if the second sentence may supply what the first lacks, because the first has no rival to it.
 
     "Yellen arrived on Sunday" is not carried by "Blinken arrived on Sunday" and a sentence that names Yellen.
@@ -286,19 +285,19 @@ def _may_join(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
     if _supplied(claim, first, second) and not _antecedent(second, first) and _rival_names(claim, first.facts):
         return False
     supplied = (claim.numbers - first.facts.numbers) & second.facts.numbers
-    years = frozenset(filter(_YEAR.fullmatch, supplied))
-    if years - first.years and first.years and not any(map(_YEAR.fullmatch, first.facts.numbers)):
+    years = frozenset(filter(YEAR.fullmatch, supplied))
+    if years - first.years and first.years and not any(map(YEAR.fullmatch, first.facts.numbers)):
         return False
     rivals = first.facts.numbers - claim.numbers
     return not any(is_date(number) == is_date(rival) for number in supplied for rival in rivals)
 
 
-def _supplied(claim: Facts, first: _Evidence, second: _Evidence) -> list[str]:
+def _supplied(claim: Facts, first: Stated, second: Stated) -> list[str]:
     """The claim's names that the second sentence has and the first lacks."""
     return [name for name in _names(claim, first.facts, first.document) if within(name, second.facts.names)]
 
 
-def _named_elsewhere(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
+def _named_elsewhere(claim: Facts, first: Stated, second: Stated) -> bool:
     """True if the first speaks of "he" or "they" and the second, which cannot tell who that is, supplies names.
 
     "Ortiz met Lind" is not carried by "He met Lind", said of Sand, and a sentence elsewhere that names Ortiz.
@@ -307,9 +306,9 @@ def _named_elsewhere(claim: Facts, first: _Evidence, second: _Evidence) -> bool:
     return named and bool(_supplied(claim, first, second)) and not _antecedent(second, first)
 
 
-def _antecedent(second: _Evidence, first: _Evidence) -> bool:
+def _antecedent(second: Stated, first: Stated) -> bool:
     """True if the second sentence may name whom a pronoun of the first means."""
-    near = 0 <= first.span.start - second.span.end < _ANTECEDENT
+    near = 0 <= first.span.start - second.span.end < NEAR
     return first.facts.refers and near and first.span.document_id == second.span.document_id
 
 
