@@ -57,9 +57,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The page of the list that a session sees, and the library's state that it was drawn at."""
+    """The page of the list that a session sees, what was chosen for it, and the library's state it was drawn at."""
 
     offset: int = 0
+    chosen: tuple[str, ...] = ()  # search, type and order; another choice is seen from its beginning
     state: tuple[int, ...] = ()
 
 
@@ -94,10 +95,10 @@ def wire(library: Library | None, parts: Parts | None, opened: Sequence[Any]) ->
     view = _View(library, parts)
     choice, page = parts.choice, parts.page
 
-    gr.on(opened, view.show, choice, page, **_IN_TURN)
+    # one event: the browser asks for a list when it has the one before, else requests may overtake each other
+    asked = [*opened, parts.search.change, parts.kind.input, parts.order.change]
+    gr.on(asked, view.show, choice, page, trigger_mode="always_last", **_IN_TURN)
     parts.timer.tick(view.look, choice, page, **_IN_TURN)
-    for changed in (parts.search.change, parts.kind.input, parts.order.change):
-        gr.on([changed], view.first, choice, page, trigger_mode="always_last", **_IN_TURN)
     parts.listing.turn(view.turn, choice, page, **_IN_TURN)
     parts.listing.order(_order, None, parts.order, **_QUIETLY)
     if parts.drop and parts.sync and parts.cancel:
@@ -123,18 +124,20 @@ class _View:
         jobs = library.jobs()
         busy = any(not job.finished for job in jobs)
         state = self._state(jobs)
+        chosen = (search, kind, order)
+        offset = shown.offset if shown.chosen == chosen else 0
         try:
-            documents, total = library.documents(search, kind, order, shown.offset, listing.PAGE)
+            documents, total = library.documents(*chosen, offset, listing.PAGE)
             if not documents and total:  # the page has gone
-                shown = _Shown((total - 1) // listing.PAGE * listing.PAGE)
-                documents, total = library.documents(search, kind, order, shown.offset, listing.PAGE)
+                offset = (total - 1) // listing.PAGE * listing.PAGE
+                documents, total = library.documents(*chosen, offset, listing.PAGE)
             drawn = (
                 listing.summary(*library.count()),
                 gr.Dropdown(choices=_kinds(library.types(), kind), value=kind),
                 listing.listing(
                     documents,
                     total,
-                    offset=shown.offset,
+                    offset=offset,
                     order=order,
                     editable=library.editable,
                     everything=library.count()[0],
@@ -143,7 +146,7 @@ class _View:
             )
         except RagError as error:
             drawn = (listing.failure(str(error)), gr.skip(), "", "")
-        now = listing.jobs(jobs), gr.Timer(active=busy), _Shown(shown.offset, state)
+        now = listing.jobs(jobs), gr.Timer(active=busy), _Shown(offset, chosen, state)
         return (*now, *drawn, gr.Button(visible=busy))[: self._drawn]
 
     def look(self, search: str, kind: str, order: str, shown: _Shown) -> tuple[Any, ...]:
@@ -157,13 +160,9 @@ class _View:
         """What changes with the documents and with what could not be read."""
         return self._library.revision, *(job.number for job in jobs if job.finished)
 
-    def first(self, search: str, kind: str, order: str, shown: _Shown) -> tuple[Any, ...]:
-        """From the beginning, after another search, type or order."""
-        return self.show(search, kind, order, _Shown())
-
     def turn(self, search: str, kind: str, order: str, shown: _Shown, event: gr.EventData) -> tuple[Any, ...]:
         """Another page."""
-        return self.show(search, kind, order, _Shown(max(0, int(event.offset))))
+        return self.show(search, kind, order, _Shown(max(0, int(event.offset)), (search, kind, order)))
 
     def add(self, search: str, kind: str, order: str, shown: _Shown, event: gr.EventData) -> tuple[Any, ...]:
         """Files that the browser has sent."""

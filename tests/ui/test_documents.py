@@ -247,7 +247,7 @@ def test_list_of_an_earlier_search_that_comes_late_is_not_drawn_last(
 
     expect(page.locator("tbody tr")).to_have_count(1)
     page.wait_for_timeout(1500)
-    assert listed == ["", "onerror"]
+    assert listed[-1] == "onerror"
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
