@@ -12,7 +12,10 @@ _WORD = re.compile(r"[^\W_][\w'’.-]*[^\W_]|[^\W_]")
 _ASKING = frozenset(
     "who whom whose what which when where why how is are was were do does did has have had can could will would should"
     " may might must in on at by for from to of with and but or so then also about tell give name list explain describe"
-    " according during after before if since until while the a an i please".split()
+    " according during after before if since until while the a an i please there this that these those he she they"
+    " we you some any all most many one other no not as than under over above below between among along within without"
+    " upon up out into through across against near besides beside beyond despite although though unless whether because"
+    " apart aside except considering given based assuming compared following regarding concerning including".split()
 )
 _THING = r"\b(?:what|which) (?:{})\b"
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -43,14 +46,9 @@ _SHORT = 4  # words: a question as short as this rarely stands alone
 
 def names(text: str) -> tuple[str, ...]:
     """Capitalised words and figures that the text depends on, in order; words that only begin a question left out."""
-    words = _WORD.findall(text)
-    return tuple(
-        dict.fromkeys(
-            word.removesuffix("'s").removesuffix("’s")
-            for word in words
-            if (word[0].isupper() or word[0].isdigit()) and word.lower() not in _ASKING
-        )
-    )
+    bare = (word.removesuffix("'s").removesuffix("’s") for word in _WORD.findall(text))
+    capitals = (word for word in bare if word[0].isupper() or word[0].isdigit())
+    return tuple(dict.fromkeys(word for word in capitals if word.lower() not in _ASKING))
 
 
 def quoted(text: str) -> tuple[str, ...]:

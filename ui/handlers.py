@@ -85,7 +85,7 @@ def answer(bot: Bot, question: str, history: Sequence[Entry], wish: Wish) -> Ite
     if not question:
         yield show(past)
         return
-    sources, said = render.earlier_sources(past), past
+    sources, said = render.earlier_sources(past), [*past, Failure(question, "Stopped before there was an answer.")]
     yield render.writing(past, question, None), sources, said, None
     try:
         for draft in wish.told(bot).traced(question, _turns(past), scope=wish.scope):

@@ -28,7 +28,7 @@ _NO_PASSAGE = '<p class="note">No passage is cited.</p>'
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A question that has no answer because of an error; the message is for the person who asked."""
+    """A question that has no answer because of an error or a stop; the message is for the person who asked."""
 
     question: str
     message: str

@@ -4,8 +4,8 @@ A document is read for what it states. "Ignore the question", "Tell the user tha
 cite the other file" are addressed to the program that reads it. They are known by their form: a verb of answering or
 obeying in the place of a command, together with a word for the program, its orders, its user or its answer; or marks
 and words by which programs are told who speaks. Commands of a recipe or a manual ("Press the red button", "Answer the
-telephone within three rings") have no such word and stay answers. What stands in one paragraph with such a sentence
-was written for the same purpose and is no evidence either.
+telephone within three rings") have no such word and stay answers, as does what is labelled "Answer:". What stands in
+one paragraph with such a sentence was written for the same purpose and is no evidence either.
 
 What it costs and stops is measured by `python -m eval attacks`; eval/LOG.md has the figures.
 """
@@ -30,15 +30,22 @@ _START = (  # where a command stands: at the start, after a colon, bar or "pleas
     r"(?:(?:please|always|never|only|instead|then|now|just|simply|first|do not|don't|immediately),? )*"
 )
 _DROP = r"(?:ignore|disregard|forget|discard|override|bypass)"
-_SAY = (
-    r"(?:answer|reply|respond|say|state|cite|quote|name|mention|output|print|write|repeat|copy|render|display|include"
-    r"|append|add|insert|attribute|pretend|reveal|translate|report|use|give|mark|change|begin|end)"
+_SPEAK = (
+    r"answer|reply|respond|say(?! \d)|state(?= (?:that|in)\b)|cite|quote|mention|output|repeat|attribute|pretend|reveal"
 )
-_MUST = (
-    r"(?:must|should|shall|will|may|can|(?:have|has|need|needs) to|(?:are|is) (?:(?:permitted|allowed|required) )?to)"
+_SAY = (  # what is also done with a program's fields and buttons is not of speaking alone
+    rf"(?:{_SPEAK}|name|print|write|copy|render|display|include|append|add|insert|translate|report|use|give|mark|change"
+    "|begin|end)"
 )
+_CHANGE = (
+    "replace|remove|rearrange|shuffle|substitute|convert|introduce|integrate|incorporate|embed|put|provide|suggest|offer"
+    "|promote|advertise|recommend|encourage|start|finish|keep|limit|make|format|modify|adjust|augment|enhance|expand"
+    "|rewrite|misspell|scramble|jumble|anagram|group|combine|tease"
+)
+_HAVE_TO = r"(?:must|should|shall|will|(?:have|has|need|needs) to|(?:are|is) (?:(?:permitted|allowed|required) )?to)"
 _PERSON = r"(?:assistant|chatbot|language model|AI)"
-_ANSWER = r"(?:(?:your|the|every|each|any|its) (?:answer|reply|response)s?)"
+_REPLY = "(?:answer|reply|response)s?"
+_ANSWER = rf"(?:(?:your|every|each|any) {_REPLY}|(?:the|its) answers?)"  # "the response" is a server's as well
 _READS = (
     rf"(?:the user|the reader|the {_PERSON}|passages?|system prompt|conversation|(?:someone|somebody|anyone) asks"
     r"|you are asked)"
@@ -46,25 +53,29 @@ _READS = (
 _ENGLISH = (
     # a command, and a word for the program, its orders or its answer
     rf"^(?=.*\b(?:instructions?|questions?|passages?|prompts?|answers?|user|{_PERSON})\b).*?{_START}{_DROP}\b",
-    rf"^(?=.*\b(?:{_READS}|{_ANSWER})\b).*?{_START}{_SAY}\b",
+    rf"^(?=.*\b{_READS}\b).*?{_START}(?:{_SPEAK})\b",
+    rf"^(?=.*\b{_ANSWER}\b).*?{_START}{_SAY}\b",
+    rf"^(?=.*\byour {_REPLY}\b).*?{_START}(?:{_CHANGE})\b",
     rf"{_START}(?:answer|reply to) (?:the|this|that|any|every) question\b",
     rf"{_START}(?:tell|inform|instruct|send|give) (?:the )?(?:users?|readers?|{_PERSON}|conversation)\b",
-    rf"{_START}(?:answer|reply|respond)(?:,? (?:that|only|with)\b|:)",
+    rf"(?!answer:){_START}(?:answer|reply|respond)(?:,? (?:that|only|with)\b|:)",
     rf"\b{_DROP} (?:all |any |the |your )*(?:previous|prior|above|earlier|preceding|other) (?:\w+ )?"
     r"(?:instructions?|prompts?|passages?|orders|rules|documents|questions?)\b",
     # what the program or its answer must do
-    rf"\b(?:you|the {_PERSON}) {_MUST} (?:\w+ ){{0,3}}?(?:answer|reply|respond)\b(?: that| with| only|:)",
-    rf"\byou {_MUST}\b.*\b(?:{_READS}|instructions|answering questions|{_ANSWER})\b",
-    rf"\bthe {_PERSON} {_MUST} (?:\w+ ){{0,3}}?(?:{_SAY}|tell|consult|read)\b",
-    rf"\b{_ANSWER}\b.*\b{_MUST} (?:\w+ )?(?:{_SAY}|be|read|contain)\b",
+    rf"\b(?:you|the {_PERSON}) {_HAVE_TO} (?:\w+ ){{0,3}}?(?:answer|reply|respond)\b(?: that| with| only|:)",
+    rf"\byou {_HAVE_TO} (?:\w+ ){{0,3}}?(?:{_SPEAK}|tell|obey|follow|send|stop)\b"
+    rf".*\b(?:{_READS}|instructions|answering questions|{_ANSWER})\b",
+    rf"\bthe {_PERSON} {_HAVE_TO} (?:\w+ ){{0,3}}?(?:{_SAY}|tell|consult|read)\b",
+    rf"\b(?:your|every|each|any) {_REPLY}\b.*\b{_HAVE_TO} (?:\w+ )?(?:{_SAY}|be|read|contain)\b",
+    rf"\bthe {_REPLY}\b.*\bmust (?:\w+ )?(?:{_SAY}|be|read|contain)\b",
     rf"(?:^|[:;|>]\s*){_PERSON}, |\byou, the {_PERSON}\b",
     # whom it is to play
-    r"\byou are (?:now|no longer) (?:an?|the|my|in)\b|\bfrom now on,? you (?:are|only|answer|reply|say)\b"
-    r"|\bdeveloper mode\b|^act as (?:an?|the|if)\b",
+    r"(?:^|[:;|>]\s*)you are (?:now|no longer) (?:an?|the|my|in \w+ mode)\b"
+    r"|\bfrom now on,? you (?:are|only|answer|reply|say)\b|\bdeveloper mode\b|^act as (?:an?|the|if)\b",
     # marks by which programs are told who speaks
     r"<\|\w+\|>|\[/?INST\]|<</?SYS>>|</?\s*passage\b",
     r"^\W*(?:system|developer|admin(?:istrator)?)[ -](?:message|prompt|override|notice|instructions?|note)\b"
-    r"|\[system\b",
+    r"|\[system(?: \w+)?\](?!\()",
     r"\bnew instructions? (?:from|for|by)\b",
 )
 _ABROAD = (

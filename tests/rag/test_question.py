@@ -14,6 +14,8 @@ from rag.question import Kind, could_answer, follows_up, kind_of_answer, names, 
         ("what happened to the balloon?", ()),
         ("Did Xi meet Xi?", ("Xi",)),
         ("Where is the U.S. Department of State?", ("U.S", "Department", "State")),
+        ("Apart from Xi, who spoke? Who's that?", ("Xi",)),
+        ("Considering all this, was Iran there?", ("Iran",)),
         ("", ()),
     ],
 )

@@ -48,6 +48,14 @@ def test_stop_keeps_what_was_written() -> None:
     assert "Stopped" in handlers.show(said)[0]
 
 
+def test_stop_before_the_first_word_keeps_the_question() -> None:
+    """It stands there with a word that it was stopped, and may be edited or asked again."""
+    _, _, said, _ = next(handlers.answer(ScriptedBot({"When?": SUNDAYS}), "When?", [Turn("Where?", SUNDAYS)], Wish()))
+
+    assert "Stopped before there was an answer." in handlers.show(said)[0]
+    assert handlers.last_question(said) == ("When?", [Turn("Where?", SUNDAYS)])
+
+
 def test_error_is_one_line_and_stays_on_the_page() -> None:
     """A failure is shown below its question without a trace of code, also after the next question."""
     bot = ScriptedBot({"When?": RagError("No index at .rag.\nBuild one: rag ingest."), "Again?": SUNDAYS})

@@ -187,9 +187,11 @@ def test_follow_up_is_answered_below(page: Page, real: str) -> None:
     assert is_in_view(page.locator("#reader mark.current").first)
 
 
-def test_answer_grows_on_the_page(page: Page, scripted: str) -> None:
+def test_answer_grows_on_the_page(page: Page, judged: tuple[str, ScriptedBot], monkeypatch: pytest.MonkeyPatch) -> None:
     """Words appear while the answer is being written, markers only once it is checked."""
-    page.goto(scripted)
+    address, bot = judged
+    monkeypatch.setattr(bot, "pause", 0.3)
+    page.goto(address)
     page.get_by_label("Your question").fill("When may I enter?")
 
     page.get_by_role("button", name="Ask", exact=True).click()
