@@ -34,11 +34,12 @@ Entry: TypeAlias = dict[str, Any]  # a line as it stands in the file
 
 _Value = TypeVar("_Value")
 
+_MOST_FAULTS = 40  # told of one file
 _STRICT = ConfigDict(extra="forbid", strict=True)  # a misspelt key is an error, and "10" is not a number
 
 
 class DatasetError(rag.RagError):
-    """A question set that cannot be used; one line for each mistake, with its line number or question."""
+    """A question set that cannot be used; a line for each of the first mistakes, with its line number or question."""
 
 
 class GoldMovedError(DatasetError):
@@ -228,9 +229,11 @@ def _validated(lines: Iterable[tuple[int, str]], path: Path, adapter: TypeAdapte
 
 
 def _refuse(faults: Iterable[str], error: type[DatasetError] = DatasetError) -> None:
-    """Raise the error with all faults, one a line, if there are any."""
-    if text := "\n".join(faults):
-        raise error(text)
+    """Raise the error with the first faults, one a line, and how many more there are, if there are any."""
+    found = list(faults)
+    more = len(found) - _MOST_FAULTS
+    if found:
+        raise error("\n".join([*found[:_MOST_FAULTS], *([f"... and {more:,} more like these"] if more > 0 else [])]))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

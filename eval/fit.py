@@ -70,10 +70,12 @@ def answerable(sets: Sequence[Sequence[tuple[Mapping[str, float], bool]]]) -> We
 
 
 def _sentences(weighing: Weighing) -> Iterator[tuple[Mapping[str, float], bool]]:
-    """Each sentence's signs, and whether it is gold."""
+    """The signs of each sentence that has all, and whether it is gold."""
     parts = weighing.question.parts
+    whole = max((len(sentence.signs) for sentence in weighing.evidence.sentences), default=0)
     for sentence in weighing.evidence.sentences:
-        yield sentence.signs, any(metrics.covers(sentence.span, gold) for part in parts for gold in part)
+        if len(sentence.signs) == whole:
+            yield sentence.signs, any(metrics.covers(sentence.span, gold) for part in parts for gold in part)
 
 
 def _facts(weighing: Weighing) -> Iterator[tuple[Mapping[str, float], bool]]:

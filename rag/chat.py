@@ -235,7 +235,8 @@ class Chatbot:
     def _evidence(self, understood: _Understood, scope: Scope) -> Evidence:
         meant, hits = understood.alone, self._hits(understood, scope)
         found = passages(hits, self._store.catalog.document, self._settings.passages)
-        readings = self._readings(meant, hits[: self._settings.read])
+        shown = [hit for hit in hits if any(passage.span.overlaps(hit.chunk.span) for passage in found)]
+        readings = self._readings(meant, shown[: self._settings.read])
         weighed = extract.rate(
             meant,
             found,

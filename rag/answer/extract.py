@@ -6,7 +6,7 @@ with the document's title put before it, then the score of the passage it stands
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from rag import question as asked
 from rag import sentences
@@ -18,7 +18,8 @@ from rag.models.reader import Reading
 from rag.schema import Draft, Passage, Span, Weighed
 
 _FEWEST_WORDS = 4  # a shorter line is a label, not a sentence
-_MOST_SENTENCES = 16  # encoded for one question, those that the reader likes best; as good as 30 on three sets
+_MOST_SENTENCES = 16  # weighed for one question, those that the reader likes best; as good as 30 on three sets
+_MOST_COMPARED = 8  # of these encoded, which takes time: with 16 the best three are the same
 _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|Both|Such)\b")
 _STANDS_FOR = re.compile(r"(?:He|She|It|They|His|Her|Its|Their)\b")  # somebody named before
 _FARTHEST = 2  # sentences before it
@@ -32,11 +33,13 @@ Rarity = Callable[[str], float]  # term → inverse document frequency
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What speaks for a sentence as the answer, higher is better; about 0 to 1 where nothing else is said."""
+    """What speaks for a sentence as the answer, higher is better; about 0 to 1 where nothing else is said.
+
+    For those that the rest speaks for most, `likeness` comes to it: the cosine of the question to title and sentence.
+    """
 
     reader: float  # log-odds by the reader that it answers
     words: float  # log-odds by the reader that some of its words are the answer
-    likeness: float  # cosine of the question to title and sentence
     passage: float  # the passage's fused score
     rank: float  # 1 / rank of the passage
     terms: float  # rarity-weighted share of the question's terms that stand in the sentence
@@ -71,16 +74,32 @@ def rate(
         return []
     found.sort(key=lambda sentence: -readings.get(sentence.span, _UNREAD).logit)
     found = found[:_MOST_SENTENCES]
-    vectors = encode([question, *(f"{sentence.context} {sentence.text}" for sentence in found)])
-    likeness = (vectors[1:] @ vectors[0]).tolist()
     wanted = {term: rarity(term) for term in terms(question)}
-    scored = []
-    for sentence, like in zip(found, likeness, strict=True):
-        reading = readings.get(sentence.span, _UNREAD)
-        signs = asdict(_signs(question, sentence, like, wanted, reading))
-        words = sentence.text[reading.words[0] - reading.start : reading.words[1] - reading.start]
-        scored.append(Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights), words))
-    return sorted(scored, key=lambda sentence: -sentence.score)
+    scored = [(_weighed(question, sentence, wanted, readings, weights), sentence.context) for sentence in found]
+    scored.sort(key=lambda pair: -pair[0].score)
+    vectors = encode([question, *(f"{context} {one.text}" for one, context in scored[:_MOST_COMPARED])])
+    likeness = (vectors[1:] @ vectors[0]).tolist()
+    compared = [_alike(one, like, weights) for (one, _), like in zip(scored, likeness, strict=False)]
+    return sorted([*compared, *(one for one, _ in scored[_MOST_COMPARED:])], key=lambda sentence: -sentence.score)
+
+
+def _weighed(
+    question: str,
+    sentence: _Sentence,
+    wanted: Mapping[str, float],
+    readings: Mapping[Span, Reading],
+    weights: Mapping[str, float],
+) -> Weighed:
+    """By all signs but likeness."""
+    reading = readings.get(sentence.span, _UNREAD)
+    signs = asdict(_signs(question, sentence, wanted, reading))
+    words = sentence.text[reading.words[0] - reading.start : reading.words[1] - reading.start]
+    return Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights), words)
+
+
+def _alike(one: Weighed, likeness: float, weights: Mapping[str, float]) -> Weighed:
+    signs = {**one.signs, "likeness": likeness}
+    return replace(one, signs=signs, score=log_odds(signs, weights))
 
 
 def choose(
@@ -136,13 +155,12 @@ def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
     return found
 
 
-def _signs(question: str, sentence: _Sentence, likeness: float, wanted: Mapping[str, float], reading: Reading) -> Signs:
+def _signs(question: str, sentence: _Sentence, wanted: Mapping[str, float], reading: Reading) -> Signs:
     around = f"{sentence.passage.title} {sentence.passage.text}"
     names = asked.names(question)
     return Signs(
         reader=reading.logit,
         words=reading.words_logit,
-        likeness=likeness,
         passage=sentence.passage.score,
         rank=1 / sentence.rank,
         terms=coverage(wanted, sentence.text),

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag import sentences
-from rag.models.embed import by_length, onnx_session, packaged_tokenizer
+from rag.models.embed import onnx_session, packaged_tokenizer
 
 _SHA256 = "d22473ba4003fb9352de8347815285ef7fc79ca6f499d4fd77240f1deb7687a6"
 _MOST_TOKENS = 288  # question, title and passage together; a chunk of 160 tokens fits with all of them
 _MOST_QUESTION = 100  # tokens: what is left of the window is for the passage
 _LONGEST = 1000  # characters of a question at most
-_BATCH = 4  # passages in one run; as of sentences, less is padded
 _LONGEST_WORDS = 30  # tokens of an answer's words at most
 
 
@@ -44,43 +43,39 @@ Read = Callable[[str, Sequence[Excerpt]], list[tuple[Reading, ...]]]
 
 
 class Reader:
-    """Reads passages for a question. Safe to share between threads."""
+    """Reads passages for a question, each by itself. Safe to share between threads.
+
+    Activations are quantised over all that is in one run, so that what is made of a passage read together with others
+    would depend on these: of 100 answers some ten changed with what else was read.
+    """
 
     def __init__(self) -> None:
         with as_file(files("rag.models").joinpath("reader.onnx")) as path:
             self._session = onnx_session(path, _SHA256)
         self._tokenizer = packaged_tokenizer()
         self._tokenizer.enable_truncation(_MOST_TOKENS, strategy="longest_first")
-        self._tokenizer.enable_padding()
 
     def __call__(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
         """The readings of each passage, in the order of its sentences; what lies beyond the window is left out."""
         asked = self._cut(question)
-        found: list[tuple[Reading, ...]] = [()] * len(excerpts)
-        for batch in by_length([excerpt.text for excerpt in excerpts], _BATCH):
-            for at, readings in zip(batch, self._read(asked, [excerpts[at] for at in batch]), strict=True):
-                found[at] = readings
-        return found
+        return [self._read(asked, excerpt) for excerpt in excerpts]
 
     def _cut(self, question: str) -> str:
         """The question's first tokens."""
         places = self._tokenizer.encode(question[:_LONGEST], add_special_tokens=False).offsets[:_MOST_QUESTION]
         return question[: places[-1][1]] if places else ""
 
-    def _read(self, question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
-        heads = [f"{excerpt.title}. " if excerpt.title else "" for excerpt in excerpts]
-        encodings = self._tokenizer.encode_batch(
-            [(question, head + excerpt.text) for head, excerpt in zip(heads, excerpts, strict=True)]
-        )
-        ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
-        mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
-        types = np.array([encoding.type_ids for encoding in encodings], dtype=np.int64)
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    def _read(self, question: str, excerpt: Excerpt) -> tuple[Reading, ...]:
+        head = f"{excerpt.title}. " if excerpt.title else ""
+        encoding = self._tokenizer.encode(question, head + excerpt.text)
+        types = np.array(encoding.type_ids, dtype=np.int64)
+        feed = {
+            "input_ids": np.array([encoding.ids], dtype=np.int64),
+            "attention_mask": np.array([encoding.attention_mask], dtype=np.int64),
+            "token_type_ids": types[None],
+        }
         logits: NDArray[np.float32] = np.asarray(self._session.run(None, feed)[0])
-        return [
-            _readings(rows, np.array(encoding.offsets) - len(head), of_token, excerpt.text)
-            for rows, encoding, head, of_token, excerpt in zip(logits, encodings, heads, types, excerpts, strict=True)
-        ]
+        return _readings(logits[0], np.array(encoding.offsets) - len(head), types, excerpt.text)
 
 
 def _readings(

@@ -131,6 +131,18 @@ def test_every_wrong_line_is_named_at_once(file: Path) -> None:
     assert second.startswith(f"{file}:3: ")
 
 
+def test_of_very_many_wrong_lines_the_rest_is_counted(file: Path) -> None:
+    """A file of another form has a mistake in each line; the reason for it is still seen."""
+    file.write_text("[]\n" * 1_050)
+
+    with pytest.raises(DatasetError) as caught:
+        dataset.read(file)
+
+    first, *_, last = str(caught.value).splitlines()
+    assert first.startswith(f"{file}:1: ")
+    assert last == "... and 1,010 more like these"
+
+
 def test_a_missing_file_says_what_to_name(file: Path) -> None:
     """Without a file the error says where it was looked for and what to do."""
     with pytest.raises(DatasetError, match=r"No questions at .*questions\.jsonl\. Name a file"):
