@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     lexical_weight: Annotated[float, Field(ge=0, le=10)] = (
         0.25  # cosine + weight * BM25 / best BM25, for a usual question
     )
-    read: Annotated[int, Field(ge=0, le=200)] = 12  # chunks read closely: about as many as the passages are made of
+    read: Annotated[int, Field(ge=0, le=200)] = 12  # chunks read closely at most, of those the passages are made of
     passages: Annotated[int, Field(ge=1, le=50)] = 6  # passages an answer is made from
     reranker: str = ""  # cross-encoder on this machine's disk by name or folder; none by default: see docs/retrieval.md
     reranked: Annotated[int, Field(ge=1, le=1000)] = 20  # chunks that it reads, the best of the fused ranking
