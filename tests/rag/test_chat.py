@@ -24,7 +24,7 @@ from rag.index.store import Store
 from rag.models import reader
 from rag.models.embed import Vectors, question_encoder
 from rag.models.nli import Relation
-from rag.models.reader import Reader
+from rag.models.reader import Excerpt, Reader, Reading
 from rag.models.remembered import Remembered
 from rag.prompts import ANSWER_SYSTEM
 from tests.fakes import HashEmbedding, LightEmbedding, ScriptedLLM, hash_encode, read_words
@@ -678,6 +678,22 @@ def test_a_model_of_inference_is_not_asked_of_quotations(sample_settings: Settin
 
     bot.close()
     assert answer.claims
+
+
+def test_only_what_is_shown_is_read(town: Store) -> None:
+    """A chunk that stands in no passage of the answer can neither answer nor be evidence."""
+    seen: list[str] = []
+
+    def read(question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+        seen.extend(excerpt.text for excerpt in excerpts)
+        return read_words(question, excerpts)
+
+    bot = Chatbot(town, Settings(answer_threshold=0, passages=1), encode=hash_encode, read=read)
+
+    (shown,) = bot.ask(KEEPER).passages
+
+    assert seen
+    assert all(text in shown.text for text in seen)
 
 
 def test_search_does_not_load_the_reader(sample_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

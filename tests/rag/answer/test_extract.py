@@ -1,7 +1,13 @@
 """Which of the weighed sentences are quoted, and in which order."""
 
-from rag.answer.extract import choose
-from rag.schema import Span, Weighed
+from collections.abc import Sequence
+
+from rag.answer.abstain import weights
+from rag.answer.extract import choose, rate
+from rag.models.embed import Vectors
+from rag.models.reader import Reading
+from rag.schema import Passage, Span, Weighed
+from tests.fakes import hash_encode
 
 
 def weighed(text: str, score: float, *, document: str = "a.md", start: int = 0) -> Weighed:
@@ -62,3 +68,28 @@ def test_no_pronoun_brings_nothing() -> None:
 
     assert quoted(before, plain, most=1) == [plain.text]
     assert quoted(before, far, most=1) == [far.text]
+
+
+def test_those_that_little_speaks_for_are_not_encoded() -> None:
+    """They are weighed by their other signs, and stand behind."""
+    lines = [f"Number {number} of the harbour's cranes was repaired." for number in range(12)]
+    text = " ".join(lines)
+    starts = [text.index(line) for line in lines]
+    passage = Passage(Span("a.md", 0, len(text)), text, "Cranes", 1.0, None)
+    liked = {
+        Span("a.md", start, start + len(line)): Reading(start, start + len(line), float(rank), (0, 0), float(rank))
+        for rank, (start, line) in enumerate(zip(starts, lines, strict=True))
+    }
+    encoded: list[str] = []
+
+    def encode(texts: Sequence[str]) -> Vectors:
+        encoded.extend(texts)
+        return hash_encode(texts)
+
+    found = rate(
+        "Which crane?", [passage], liked, encode=encode, rarity=lambda term: 1.0, weights=weights()["sentence"]
+    )
+
+    assert sorted(encoded) == sorted(["Which crane?", *(f"Cranes.  {line}" for line in lines[4:])])
+    assert {one.text for one in found} == set(lines)
+    assert [one.text for one in found if "likeness" not in one.signs] == lines[3::-1]
