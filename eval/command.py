@@ -104,8 +104,9 @@ def main(
     if remarks := Counter(
         record["answer"].get("remark") for record in results["records"] if record["answer"].get("remark")
     ):
-        told = ", ".join(f"{count} times: {remark}" for remark, count in remarks.most_common(3))
-        console.print(f"Remarks on {remarks.total()} answers, most often {told}", markup=False, soft_wrap=True)
+        console.print(f"Remarks on {remarks.total()} answers, the most frequent first:")
+        for remark, count in remarks.most_common(3):
+            console.print(f"{count:6,} {remark}", markup=False, soft_wrap=True)
     console.print(f"Every question and answer: {written[0]}", markup=False, soft_wrap=True)
     if out is None or out != place:
         console.print(f"To read in a browser: {place.parent / 'report.html'}", markup=False, soft_wrap=True)
