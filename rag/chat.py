@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rag import question as asked
 from rag.answer import abstain, calibration, extract
 from rag.answer.differ import differing
+from rag.answer.lists import completed, joined
 from rag.answer.marks import mark
 from rag.answer.verify import verify
 from rag.errors import LoadError, ModelError, StoreError
@@ -392,6 +393,8 @@ class Chatbot:
         """The answer in the documents' own words."""
         most, margin = self._settings.sentences, self._settings.sentence_margin
         drafts = extract.choose(evidence.sentences, most=most, margin=margin, differing=evidence.differing)
+        if drafts:
+            drafts = completed(evidence.question, drafts, evidence.passages, evidence.sentences[0].span)
         answer = self._checked(question, drafts, evidence)
         return replace(answer, remark=" ".join(filter(None, (remark, answer.remark))))
 
@@ -463,7 +466,7 @@ class Chatbot:
             return self._declined(question, evidence, found, confidence)
         claims = check(drafts, documents.__getitem__, found, self._encode, copies=self._copies)
         claims = mark(evidence.question, claims, evidence.sentences)
-        text = " ".join(claim.text for claim in claims)
+        text = joined(claim.text for claim in claims)
         remark = _disagreement(evidence)
         return Answer(question, text, claims, found, False, evidence.confidence, evidence.question, remark=remark)
 

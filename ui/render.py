@@ -143,7 +143,7 @@ def _answer(answer: Answer, turn: int) -> str:
         words = escaped(answer.text or NOT_SAID)
         note = "The nearest passages are listed under Sources." if answer.passages else ""
     elif answer.claims:
-        words = " ".join(_claim(claim, answer.passages, turn) for claim in answer.claims)
+        words = _claims(answer, turn)
         note = _confidence(answer)
     else:  # a draft: nothing was checked
         words = escaped(answer.text)
@@ -155,6 +155,16 @@ def _answer(answer: Answer, turn: int) -> str:
 def _understood(answer: Answer) -> str:
     """What was looked up, where that is not what was asked."""
     return f'<p class="note">Understood as: {isolated(answer.asked)}</p>' if answer.reworded else ""
+
+
+def _claims(answer: Answer, turn: int) -> str:
+    """The sentences; those on a line of their own in the answer's text stand so here."""
+    words, at = "", 0
+    for claim in answer.claims:
+        at = max(answer.text.find(claim.text, at), at)
+        gap = "<br>" if answer.text[at - 1 : at] == "\n" else " "
+        words += (gap if words else "") + _claim(claim, answer.passages, turn)
+    return words
 
 
 def _claim(claim: Claim, passages: Sequence[Passage], turn: int) -> str:

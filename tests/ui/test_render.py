@@ -64,6 +64,16 @@ def hostile_turns(words: str) -> list[Turn]:
     return [Turn(words, said), Turn(words, Answer(words, words, (), (source,), True, 0.1, words * 2))]
 
 
+def test_items_of_a_list_begin_lines() -> None:
+    """As they do in the answer's text."""
+    claims = tuple(Claim(words, (citation(1, QUOTE),), "supported") for words in ("It has:", "- oil", "- oil."))
+    turn = Turn("What?", Answer("What?", "It has:\n- oil\n- oil.", claims, (), False, 0.9, "What?"))
+
+    lines = render.conversation([turn]).split("<br>")
+
+    assert [line.count('class="claim"') for line in lines] == [1, 1, 1]
+
+
 def test_marker_leads_to_the_cited_words() -> None:
     """The key on a marker is on exactly the quoted words, and on the number beside them; both name their place."""
     turn = cited()

@@ -1,0 +1,130 @@
+"""Chosen sentences → the same with their lists whole: who asks for the steps is not served by the first two of four.
+
+A list is a run of items, each on a line of its own with its mark, or "First, ... Second, ..." after a sentence that
+says how many. It is shown whole where the best sentence announces it, or belongs to it and several are asked for. A
+sentence that announces a list which is not shown says nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rag import sentences
+from rag.answer.orders import statements
+from rag.schema import Draft, Passage, Span
+
+_ITEM = re.compile(r"(?:[-*•–]|\d{1,3}[.)]|[a-z][.)])\s")
+_COUNTS = "two three four five six seven eight nine ten".split()
+_COUNT = re.compile(rf"\b({'|'.join(_COUNTS)})\b", re.IGNORECASE)
+_ORDINALS = [
+    re.compile(rf"(?:The )?(?:{words})\b", re.IGNORECASE)
+    for words in (
+        "first|firstly|one",
+        "second|secondly|another|other",
+        "third|thirdly|last|finally",
+        "fourth|last|finally",
+    )
+]
+_SEVERAL = re.compile(
+    rf"\b(?:what|which) (?:\w+ )?(?:are|were)\b|\b(?:list|steps|all|{'|'.join(_COUNTS)})\b"
+    r"|^how (?:do|does|can|should|to)\b",
+    re.IGNORECASE,
+)
+_MOST = 20  # items; of a longer list those that were chosen are shown
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What announces it, if anything does, and its items; of an item of several sentences each."""
+
+    lead: Span | None
+    items: tuple[Span, ...]
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return (self.lead, *self.items) if self.lead else self.items
+
+
+def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage], best: Span) -> tuple[Draft, ...]:
+    """The drafts, each of one source, with lists whole or without their announcement; `best` is the best sentence."""
+    found = [one for passage in passages for one in _lists(passage)]
+    chosen = {draft.sources[0] for draft in drafts}
+    several = bool(_SEVERAL.search(question))
+    shown = [one for one in found if _is_shown(one, chosen, best, several=several)]
+    whole = {span: one for one in shown for span in one.spans}
+    idle = {one.lead for one in found if one.lead and one.lead not in whole} - {best}
+    texts = {passage.span: passage.text for passage in passages}
+    told: dict[Span, Draft] = {}
+    for draft in drafts:
+        at = draft.sources[0]
+        if at in whole:
+            told |= {span: Draft(_words(span, texts), (span,)) for span in whole[at].spans if span not in told}
+        elif at not in idle:
+            told.setdefault(at, draft)
+    return tuple(told.values())
+
+
+def joined(texts: Iterable[str]) -> str:
+    """Sentences as one text, the items of a list and what comes after one on lines of their own."""
+    told = ""
+    for before, text in pairwise(("", *texts)):
+        told += f"\n{text}" if _ITEM.match(before) or _ITEM.match(text) else f" {text}"
+    return told.strip()
+
+
+def _is_shown(one: _List, chosen: set[Span], best: Span, *, several: bool) -> bool:
+    if best == one.lead:
+        return True
+    return several and best in one.items and len(chosen & set(one.spans)) > 1
+
+
+def _words(span: Span, texts: dict[Span, str]) -> str:
+    passage = next(place for place in texts if place.overlaps(span))
+    return texts[passage][span.start - passage.start : span.end - passage.start]
+
+
+def _lists(passage: Passage) -> Iterator[_List]:
+    """The lists of a passage, in its order."""
+    text = passage.text
+    places = statements(text, sentences.spans(text))
+    at = 0
+    while at < len(places):
+        count = _items(text, places[at:])
+        if 1 < count <= _MOST:
+            lead = _span(passage, places[at - 1]) if at and text[: places[at - 1][1]].endswith(":") else None
+            yield _List(lead, _spans(passage, places[at : at + count]))
+        elif counted := _counted(text, places[at:]):
+            yield _List(_span(passage, places[at]), _spans(passage, places[at + 1 : at + 1 + counted]))
+        at += max(count, 1)
+
+
+def _items(text: str, places: Sequence[tuple[int, int]]) -> int:
+    """How many of the first sentences are of one list: each begins an item, or goes on in the line of one."""
+    if not _ITEM.match(text, places[0][0]):
+        return 0
+    others = (at for at, (start, _) in enumerate(places) if not _ITEM.match(text, start) and _begins_line(text, start))
+    return next(others, len(places))
+
+
+def _counted(text: str, places: Sequence[tuple[int, int]]) -> int:
+    """How many of the sentences after the first are what it counts, by their first words; 0 if it counts nothing."""
+    counts = _COUNT.findall(text[slice(*places[0])])
+    wanted = _COUNTS.index(counts[-1].lower()) + 2 if counts else 0
+    following = places[1 : 1 + wanted]
+    if not 1 < wanted <= len(_ORDINALS) or len(following) < wanted:
+        return 0
+    fits = (ordinal.match(text, start) for ordinal, (start, _) in zip(_ORDINALS, following, strict=False))
+    return wanted if all(fits) else 0
+
+
+def _begins_line(text: str, start: int) -> bool:
+    return not text[text.rfind("\n", 0, start) + 1 : start].strip()
+
+
+def _span(passage: Passage, place: tuple[int, int]) -> Span:
+    return Span(passage.span.document_id, passage.span.start + place[0], passage.span.start + place[1])
+
+
+def _spans(passage: Passage, places: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
+    return tuple(_span(passage, place) for place in places)
