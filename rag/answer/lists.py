@@ -38,30 +38,29 @@ _MOST = 20  # items; of a longer list those that were chosen are shown
 class _List:
     """What announces it, if anything does, and its items; of an item of several sentences each."""
 
-    lead: Span | None
-    items: tuple[Span, ...]
+    lead: Draft | None
+    items: tuple[Draft, ...]
 
     @property
-    def spans(self) -> tuple[Span, ...]:
-        return (self.lead, *self.items) if self.lead else self.items
+    def drafts(self) -> dict[Span, Draft]:
+        """All of it, each by its place."""
+        return {_at(draft): draft for draft in (*([self.lead] if self.lead else []), *self.items)}
 
 
 def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage], best: Span) -> tuple[Draft, ...]:
     """The drafts, each of one source, with lists whole or without their announcement; `best` is the best sentence."""
     found = [one for passage in passages for one in _lists(passage)]
-    chosen = {draft.sources[0] for draft in drafts}
+    chosen = {_at(draft) for draft in drafts}
     several = bool(_SEVERAL.search(question))
-    shown = [one for one in found if _is_shown(one, chosen, best, several=several)]
-    whole = {span: one for one in shown for span in one.spans}
-    idle = {one.lead for one in found if one.lead and one.lead not in whole} - {best}
-    texts = {passage.span: passage.text for passage in passages}
+    whole = {at: one for one in found if _is_shown(one, chosen, best, several=several) for at in one.drafts}
+    idle = {_at(one.lead) for one in found if one.lead and _at(one.lead) not in whole} - {best}
     told: dict[Span, Draft] = {}
     for draft in drafts:
-        at = draft.sources[0]
+        at = _at(draft)
         if at in whole:
-            told |= {span: Draft(_words(span, texts), (span,)) for span in whole[at].spans if span not in told}
+            told |= whole[at].drafts
         elif at not in idle:
-            told.setdefault(at, draft)
+            told[at] = draft
     return tuple(told.values())
 
 
@@ -74,14 +73,13 @@ def joined(texts: Iterable[str]) -> str:
 
 
 def _is_shown(one: _List, chosen: set[Span], best: Span, *, several: bool) -> bool:
-    if best == one.lead:
+    if one.lead and best == _at(one.lead):
         return True
-    return several and best in one.items and len(chosen & set(one.spans)) > 1
+    return several and best in map(_at, one.items) and len(chosen & one.drafts.keys()) > 1
 
 
-def _words(span: Span, texts: dict[Span, str]) -> str:
-    passage = next(place for place in texts if place.overlaps(span))
-    return texts[passage][span.start - passage.start : span.end - passage.start]
+def _at(draft: Draft) -> Span:
+    return draft.sources[0]
 
 
 def _lists(passage: Passage) -> Iterator[_List]:
@@ -92,10 +90,12 @@ def _lists(passage: Passage) -> Iterator[_List]:
     while at < len(places):
         count = _items(text, places[at:])
         if 1 < count <= _MOST:
-            lead = _span(passage, places[at - 1]) if at and text[: places[at - 1][1]].endswith(":") else None
-            yield _List(lead, _spans(passage, places[at : at + count]))
+            announced = at > 0 and text[: places[at - 1][1]].endswith(":")
+            yield _List(
+                _draft(passage, places[at - 1]) if announced else None, _drafts(passage, places[at : at + count])
+            )
         elif counted := _counted(text, places[at:]):
-            yield _List(_span(passage, places[at]), _spans(passage, places[at + 1 : at + 1 + counted]))
+            yield _List(_draft(passage, places[at]), _drafts(passage, places[at + 1 : at + 1 + counted]))
         at += max(count, 1)
 
 
@@ -122,9 +122,10 @@ def _begins_line(text: str, start: int) -> bool:
     return not text[text.rfind("\n", 0, start) + 1 : start].strip()
 
 
-def _span(passage: Passage, place: tuple[int, int]) -> Span:
-    return Span(passage.span.document_id, passage.span.start + place[0], passage.span.start + place[1])
+def _draft(passage: Passage, place: tuple[int, int]) -> Draft:
+    at = Span(passage.span.document_id, passage.span.start + place[0], passage.span.start + place[1])
+    return Draft(passage.text[slice(*place)], (at,))
 
 
-def _spans(passage: Passage, places: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
-    return tuple(_span(passage, place) for place in places)
+def _drafts(passage: Passage, places: Sequence[tuple[int, int]]) -> tuple[Draft, ...]:
+    return tuple(_draft(passage, place) for place in places)
