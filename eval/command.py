@@ -101,17 +101,21 @@ def main(
         _save_beside(place.parent, results, compared)
     journal.finish()
     show(results, compared, console)
-    if remarks := Counter(
-        record["answer"].get("remark") for record in results["records"] if record["answer"].get("remark")
-    ):
-        console.print(f"Remarks on {remarks.total()} answers, the most frequent first:")
-        for remark, count in remarks.most_common(3):
-            console.print(f"{count:6,} {remark}", markup=False, soft_wrap=True)
+    _tell_remarks(results, console)
     console.print(f"Every question and answer: {written[0]}", markup=False, soft_wrap=True)
     if out is None or out != place:
         console.print(f"To read in a browser: {place.parent / 'report.html'}", markup=False, soft_wrap=True)
     _hold(limits, results, compared, console)
     return written[0]
+
+
+def _tell_remarks(results: dict[str, Any], console: Console) -> None:
+    """What was remarked on answers, most often first."""
+    told = (record["answer"].get("remark") for record in results["records"])
+    if remarks := Counter(filter(None, told)):
+        console.print(f"Remarks on {remarks.total()} answers, the most frequent first:")
+        for remark, count in remarks.most_common(3):
+            console.print(f"{count:6,} {remark}", markup=False, soft_wrap=True)
 
 
 def compare(before: Path, now: Path, *, console: Console | None = None) -> None:

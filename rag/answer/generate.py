@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag import prompts
+from rag.answer.lists import joined
 from rag.answer.orders import is_order
 from rag.answer.restate import carrying
 from rag.answer.verify import inferred, verify
@@ -199,7 +200,7 @@ def strict(answer: Answer) -> Answer:
         if count > 1
         else "A sentence of the language model was taken out because the documents do not support it."
     )
-    text = " ".join(claim.text for claim in kept)
+    text = joined(claim.text for claim in kept)
     return replace(answer, text=text, claims=numbered(kept), withheld=count, remark=remark)
 
 
