@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from rag import (
     Answer,
@@ -45,6 +45,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+OPENED: list[BrowserContext] = []  # the windows of the test that runs
 TEXT = "The archive opened in 1921. Anyone may enter on Sundays. Bring a lamp."
 
 
@@ -169,7 +170,10 @@ def serving(bot: Bot, library: Library | None = None) -> Iterator[str]:
 
 @contextmanager
 def listening(application: "FastAPI") -> Iterator[str]:
-    """The address of an application, for as long as the block lasts."""
+    """The address of an application, for as long as the block lasts; the windows close with it.
+
+    A window left open would ask for the last of its fonts, and complain that nobody answers.
+    """
     import uvicorn
 
     with socket.socket() as listener:
@@ -179,6 +183,8 @@ def listening(application: "FastAPI") -> Iterator[str]:
         thread.start()
         wait_until(lambda: server.started)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        while OPENED:
+            OPENED.pop().close()
         server.should_exit = True
         thread.join()
 
@@ -199,12 +205,14 @@ def page(browser: Browser) -> Iterator[Page]:
     """A new visitor's window; afterwards nothing outside this machine was asked and nothing complained."""
     complaints: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 800})
+    OPENED.append(context)
     window = context.new_page()
     window.on("request", lambda request: complaints.extend(outside(request.url)))
     window.on("console", lambda line: complaints.extend(error_told(line)))
     window.on("pageerror", lambda error: complaints.append(str(error)))
     window.on("dialog", lambda dialog: complaints.append(dialog.message))
     yield window
+    OPENED.clear()
     context.close()
     assert complaints == []
 
