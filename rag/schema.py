@@ -176,6 +176,20 @@ class Answer:
         found = {citation.marker: citation for claim in self.claims for citation in claim.citations}
         return tuple(found[marker] for marker in sorted(found))
 
+    @property
+    def lines(self) -> tuple[tuple[Claim, ...], ...]:
+        """The claims as they stand on the lines of the text, the items of a list each on its own."""
+        lines: list[tuple[Claim, ...]] = []
+        end = 0
+        for claim in self.claims:
+            start = max(self.text.find(claim.text, end), end)
+            if lines and "\n" not in self.text[end:start]:
+                lines[-1] += (claim,)
+            else:
+                lines.append((claim,))
+            end = start + len(claim.text)
+        return tuple(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain JSON values, spans flattened to document_id, start, end."""
         return {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from rag import Answer, Citation, Passage, Turn
+from rag import Answer, Citation, Claim, Passage, Turn
 
 _TURNS = TypeAdapter(tuple[Turn, ...])
 _MOST = 2_000_000  # characters that a browser may hand back: some hundred answers
@@ -38,22 +38,19 @@ def markdown(turns: Sequence[Turn]) -> str:
 
 def _exchange(turn: Turn) -> str:
     answer = turn.answer
-    claims = " ".join(claim.text + _markers(claim.citations) + _doubt(claim.verdict) for claim in answer.claims)
+    lines = [_plain(" ".join(map(_told, line))) for line in answer.lines] or [_plain(answer.text)]
     quotes = [
         f"- \\[{citation.marker}\\] “{_plain(citation.quote)}” "
         f"({_plain(citation.span.document_id)}{f', page {citation.page}' if citation.page else ''})"
         for citation in answer.citations
     ]
     remark = ["", _plain(answer.remark)] if answer.remark else []
-    return "\n".join([f"## {_plain(turn.question)}", "", _plain(claims or answer.text), *remark, "", *quotes, ""])
+    return "\n".join([f"## {_plain(turn.question)}", "", "  \n".join(lines), *remark, "", *quotes, ""])
 
 
-def _markers(citations: Sequence[Citation]) -> str:
-    return "".join(f"[{citation.marker}]" for citation in citations)
-
-
-def _doubt(verdict: str) -> str:
-    return "" if verdict == "supported" else f" ({verdict})"
+def _told(claim: Claim) -> str:
+    markers = "".join(f"[{citation.marker}]" for citation in claim.citations)
+    return claim.text + markers + ("" if claim.verdict == "supported" else f" ({claim.verdict})")
 
 
 def _plain(words: str) -> str:

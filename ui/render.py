@@ -158,13 +158,8 @@ def _understood(answer: Answer) -> str:
 
 
 def _claims(answer: Answer, turn: int) -> str:
-    """The sentences; those on a line of their own in the answer's text stand so here."""
-    words, at = "", 0
-    for claim in answer.claims:
-        at = max(answer.text.find(claim.text, at), at)
-        gap = "<br>" if answer.text[at - 1 : at] == "\n" else " "
-        words += (gap if words else "") + _claim(claim, answer.passages, turn)
-    return words
+    lines = (" ".join(_claim(claim, answer.passages, turn) for claim in line) for line in answer.lines)
+    return "<br>".join(lines)
 
 
 def _claim(claim: Claim, passages: Sequence[Passage], turn: int) -> str:

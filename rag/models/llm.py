@@ -1,5 +1,6 @@
 """A name in `Settings` → llama-index `LLM`, and its replies as text, every failure a `ModelError`."""
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -204,9 +205,12 @@ def _fill(
     try:
         for piece in llm.stream_chat(messages):
             if left.is_set():
-                return
+                break
             pieces.put(piece)
-        pieces.put(None)
+        else:
+            pieces.put(None)
+            return
+        gc.collect()  # a stream of OpenAI's or Anthropic's client holds itself: its server would go on writing
     except Exception as error:  # a thread's exception would be printed and lost; whoever reads the queue raises it
         pieces.put(error)
 

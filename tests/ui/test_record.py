@@ -51,6 +51,16 @@ def test_markdown_has_question_answer_and_quotes() -> None:
     ]
 
 
+def test_items_of_a_list_stand_on_lines_of_their_own() -> None:
+    """As they do on the page."""
+    items = [Claim(words, (citation(1, "Bring a lamp."),), "supported") for words in ("Bring:", "- a lamp", "- a pen")]
+    listed = replace(answer("What?", *items), text="Bring:\n- a lamp\n- a pen")
+
+    lines = record.markdown([Turn("What?", listed)]).splitlines()
+
+    assert lines[2:5] == ["Bring:\\[1\\]  ", "- a lamp\\[1\\]  ", "- a pen\\[1\\]"]
+
+
 @pytest.mark.parametrize("words", HOSTILE)
 def test_no_markup_leaves_a_document(words: str) -> None:
     """No tag, link, image or heading of a document's becomes one of the file's."""

@@ -1,9 +1,10 @@
 """Language models on servers: the three protocols spoken with small servers on loopback, and every way they fail."""
 
+import gc
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,28 @@ def test_server_that_does_not_come_to_an_end(dialect: Dialect) -> None:
         pytest.raises(ModelError, match="did not come to an end"),
     ):
         list(texts(settings(dialect, server)))
+
+
+@every_dialect
+def test_server_that_nobody_listens_to_any_more_is_hung_up_on(dialect: Dialect) -> None:
+    """A person who stops an answer does not pay for the rest of it."""
+    hung_up = threading.Event()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        endless(dialect.begin, dialect.piece("She "))(handler)
+        hung_up.set()
+
+    gc.disable()  # or it may come by chance
+    try:
+        with serving(respond) as server:
+            reply = texts(settings(dialect, server, timeout=60))
+            next(reply)
+            assert isinstance(reply, Generator)
+            reply.close()
+
+            assert hung_up.wait(5), "ten seconds are how long the server writes to whoever reads"
+    finally:
+        gc.enable()
 
 
 @every_dialect
