@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator
 
 _BLOCK = re.compile(r"\n[ \t]*\n")
-_NEW_LINE_ITEM = re.compile(r"\s*(?:[-*•#|>]|\d{1,3}[.)]\s)")  # a heading, list item or table row starts here
+_NEW_LINE_ITEM = re.compile(  # a heading, list item, table row or "Absent: Jonas Hale" starts here
+    r"\s*(?:[-*•#|>]|\d{1,3}[.)]\s)|[ \t]*[A-Z][\w'’-]*(?: [\w'’/-]+){0,2}:[ \t]+\S"
+)
 _HEADING = re.compile(r"[ \t]*#{1,6} ")
 _NOT_SPACE = re.compile(r"\S")
 _STOP = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]+[」』”]*")
@@ -22,6 +24,7 @@ _STARTER = re.compile(
     r"|When|While|After|Before|According)\b"
 )
 _INITIALISM = re.compile(r"\b[A-Za-z]\.[A-Za-z]\.$")  # U.S. or p.m. may also end a sentence; "Dr." and "J." may not
+_ENDED = re.compile(r"[.!?…。！？][\"'”’)\]」』]*$")
 _SHORT_LINE = 45  # characters: a shorter line did not break because it was full
 
 
@@ -37,6 +40,11 @@ def spans(text: str) -> list[tuple[int, int]]:
 def is_heading(sentence: str) -> bool:
     """True for a heading line as our loaders write it: one to six # and a space."""
     return bool(_HEADING.match(sentence))
+
+
+def is_whole(sentence: str) -> bool:
+    """True if it ends as a sentence does; a title, a label or an item of a list mostly does not."""
+    return bool(_ENDED.search(sentence))
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:

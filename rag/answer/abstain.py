@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.schema import Weighed
 
-_ALONE = 5.0  # log-odds that a second sentence would be behind where there is only one
+_BEHIND = 3.0  # log-odds: a second sentence farther behind the best, or none at all, says no more against it
 
 
 @cache
@@ -29,7 +29,7 @@ def evidence(best: Sequence[Weighed], *, unknown: float) -> dict[str, float]:
     """
     if not best:
         return {}
-    second = best[1].score if len(best) > 1 else best[0].score - _ALONE
+    second = max([best[0].score - _BEHIND, *(one.score for one in best[1:2])])
     return {"best": best[0].score, "second": second, "unknown": unknown}
 
 

@@ -11,19 +11,20 @@ from dataclasses import asdict, dataclass, replace
 from rag import question as asked
 from rag import sentences
 from rag.answer.abstain import log_odds
+from rag.answer.lists import listed
 from rag.answer.orders import statements
 from rag.index.lexical import terms
 from rag.models.embed import Encode
 from rag.models.reader import Reading
 from rag.schema import Draft, Passage, Span, Weighed
 
-_FEWEST_WORDS = 4  # a shorter line is a label, not a sentence
+_FEWEST_WORDS = 4  # a shorter line is a label, not a sentence, unless it says what something is or belongs to a list
+_STATES = re.compile(r"[A-Z][\w'’.-]*(?: [\w'’/.-]+){0,2}: +\S")  # "Absent: Jonas Hale"
 _MOST_SENTENCES = 16  # weighed for one question, those that the reader likes best; as good as 30 on three sets
 _MOST_COMPARED = 8  # of these encoded, which takes time: with 16 the best three are the same
 _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|Both|Such)\b")
 _STANDS_FOR = re.compile(r"(?:He|She|It|They|His|Her|Its|Their)\b")  # somebody named before
 _FARTHEST = 2  # sentences before it
-_ENDS = re.compile(r"[.!?…。！？][\"'”’)\]」』]*$")
 _SAME = 0.6  # share of terms in common from which a second sentence adds nothing
 
 _UNREAD = Reading(0, 0, logit=-6.0, words=(0, 0), words_logit=-6.0)  # of a sentence that the reader did not see
@@ -46,7 +47,7 @@ class Signs:
     around: float  # the same for the sentence with its title and passage
     names: float  # share of the question's names that stand in title or passage
     named: float  # the same for the sentence alone
-    whole: float  # 1 if it ends as a sentence does: a title or label does not
+    whole: float  # 1 if it ends as a sentence does
     kind: float  # 1 if it holds the kind of thing asked for
 
 
@@ -144,11 +145,12 @@ def coverage(wanted: Mapping[str, float], text: str) -> float:
 def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
     """The passage's sentences that could be an answer: no headings, labels, questions, or orders to whoever answers."""
     found, before = [], ""
+    in_lists = listed(passage)
     for start, end in statements(passage.text, sentences.spans(passage.text)):
         text = passage.text[start:end]
-        label = sentences.is_heading(text) or text == passage.title or len(text.split()) < _FEWEST_WORDS
-        if not (label or text.endswith("?")):
-            span = Span(passage.span.document_id, passage.span.start + start, passage.span.start + end)
+        span = Span(passage.span.document_id, passage.span.start + start, passage.span.start + end)
+        says = len(text.split()) >= _FEWEST_WORDS or _STATES.match(text) or span in in_lists
+        if says and not (sentences.is_heading(text) or text == passage.title or text.endswith("?")):
             leans = before.endswith("?") or _LEANS.match(text)
             found.append(_Sentence(span, text, f"{passage.title}. {before if leans else ''}", passage, rank))
         before = text
@@ -167,7 +169,7 @@ def _signs(question: str, sentence: _Sentence, wanted: Mapping[str, float], read
         around=coverage(wanted, around),
         names=_share(names, around),
         named=_share(names, sentence.text),
-        whole=float(bool(_ENDS.search(sentence.text))),
+        whole=float(sentences.is_whole(sentence.text)),
         kind=float(asked.could_answer(asked.kind_of_answer(question), sentence.text)),
     )
 

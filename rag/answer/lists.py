@@ -1,8 +1,9 @@
 """Chosen sentences → the same with their lists whole: who asks for the steps is not served by the first two of four.
 
 A list is a run of items, each on a line of its own with its mark, or "First, ... Second, ..." after a sentence that
-says how many. It is shown whole where the best sentence announces it, or belongs to it and several are asked for. A
-sentence that announces a list which is not shown says nothing.
+says how many. It is shown whole where the best sentence announces it, or belongs to it and several are asked for, is
+too short to say anything alone, or is the first step of how something is done. A sentence that announces a list which
+is not shown says nothing.
 """
 
 import re
@@ -31,6 +32,8 @@ _SEVERAL = re.compile(
     r"|^how (?:do|does|can|should|to)\b",
     re.IGNORECASE,
 )
+_STEPS = re.compile(r"\bsteps\b|^how (?:do|does|can|should|to)\b", re.IGNORECASE)
+_FEWEST_WORDS = 4  # with its mark; an item of fewer says little by itself
 _MOST = 20  # items; of a longer list those that were chosen are shown
 
 
@@ -51,8 +54,7 @@ def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage
     """The drafts, each of one source, with lists whole or without their announcement; `best` is the best sentence."""
     found = [one for passage in passages for one in _lists(passage)]
     chosen = {_at(draft) for draft in drafts}
-    several = bool(_SEVERAL.search(question))
-    whole = {at: one for one in found if _is_shown(one, chosen, best, several=several) for at in one.drafts}
+    whole = {at: one for one in found if _is_shown(one, chosen, best, question) for at in one.drafts}
     idle = {_at(one.lead) for one in found if one.lead and _at(one.lead) not in whole} - {best}
     told: dict[Span, Draft] = {}
     for draft in drafts:
@@ -64,18 +66,44 @@ def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage
     return tuple(told.values())
 
 
+def listed(passage: Passage) -> frozenset[Span]:
+    """The places of what announces a list, and of items of one sentence."""
+    found: list[Draft] = []
+    for one in _lists(passage):
+        following = (*(begins_item(item.text) for item in one.items[1:]), True)
+        alone = [item for item, ends in zip(one.items, following, strict=True) if ends and begins_item(item.text)]
+        found += [*([one.lead] if one.lead else []), *alone]
+    return frozenset(map(_at, found))
+
+
+def asks_for_several(question: str) -> bool:
+    """True if the question wants more than one thing, as far as its words tell."""
+    return bool(_SEVERAL.search(question))
+
+
+def begins_item(text: str, at: int = 0) -> bool:
+    """True if an item of a list begins there, with its mark."""
+    return bool(_ITEM.match(text, at))
+
+
 def joined(texts: Iterable[str]) -> str:
-    """Sentences as one text, the items of a list and what comes after one on lines of their own."""
+    """Sentences as one text, the items of a list, and what follows them or a line without a full stop, on new lines."""
     told = ""
     for before, text in pairwise(("", *texts)):
-        told += f"\n{text}" if _ITEM.match(before) or _ITEM.match(text) else f" {text}"
+        breaks = begins_item(before) or begins_item(text) or not sentences.is_whole(before)
+        told += f"\n{text}" if breaks else f" {text}"
     return told.strip()
 
 
-def _is_shown(one: _List, chosen: set[Span], best: Span, *, several: bool) -> bool:
+def _is_shown(one: _List, chosen: set[Span], best: Span, question: str) -> bool:
     if one.lead and best == _at(one.lead):
         return True
-    return several and best in map(_at, one.items) and len(chosen & one.drafts.keys()) > 1
+    items = {_at(draft): draft for draft in one.items}
+    if best not in items:
+        return False
+    if len(items[best].text.split()) < _FEWEST_WORDS or (_STEPS.search(question) and best == _at(one.items[0])):
+        return True
+    return asks_for_several(question) and len(chosen & one.drafts.keys()) > 1
 
 
 def _at(draft: Draft) -> Span:
@@ -101,9 +129,9 @@ def _lists(passage: Passage) -> Iterator[_List]:
 
 def _items(text: str, places: Sequence[tuple[int, int]]) -> int:
     """How many of the first sentences are of one list: each begins an item, or goes on in the line of one."""
-    if not _ITEM.match(text, places[0][0]):
+    if not begins_item(text, places[0][0]):
         return 0
-    others = (at for at, (start, _) in enumerate(places) if not _ITEM.match(text, start) and _begins_line(text, start))
+    others = (at for at, (start, _) in enumerate(places) if not begins_item(text, start) and _begins_line(text, start))
     return next(others, len(places))
 
 

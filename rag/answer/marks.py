@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag import question as asked
+from rag.answer.lists import asks_for_several, begins_item
 from rag.schema import Claim, Weighed
 
 _SURE = -1.0  # log-odds of the reader's words, against there being none, from which they are marked
+_YES_OR_NO = re.compile(
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.IGNORECASE
+)
 _MOST_WORDS = 12  # more is no name, date or figure
 _MOST_SHARE = 0.6  # of the sentence's characters: beyond that all of it is marked, which tells nothing
 
@@ -15,9 +19,13 @@ _MOST_SHARE = 0.6  # of the sentence's characters: beyond that all of it is mark
 def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -> tuple[Claim, ...]:
     """The claims, at most one of them marked: by the reader's surest words of the sentences that they cite.
 
-    Only words that stand in the claim letter for letter and are what is asked for, such as a date after "when".
+    Only words that stand in the claim letter for letter and are what is asked for, such as a date after "when": none
+    where yes or no is asked for, and none of a list's item where several are.
     """
+    if _YES_OR_NO.match(question):
+        return tuple(claims)
     kind = asked.kind_of_answer(question)
+    several = asks_for_several(question)
     for sentence in sorted(sentences, key=lambda one: -one.signs["words"]):
         if sentence.signs["words"] < _SURE:
             break
@@ -25,6 +33,8 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
             continue
         for at, claim in enumerate(claims):
             found = _place(sentence.words, claim.text)
+            if several and begins_item(claim.text):
+                continue
             if found and any(sentence.span.overlaps(citation.span) for citation in claim.citations):
                 return (*claims[:at], replace(claim, marked=found), *claims[at + 1 :])
     return tuple(claims)
