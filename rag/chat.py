@@ -57,16 +57,19 @@ _MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file 
 _RECENT = 9  # earlier questions that a search takes up, beside the first; the pull of older ones is below .05
 _LOOKED_AT = 60  # documents that examples are looked for in
 _MOST_UNKNOWN = 5  # names shown with it that the documents lack
+_CITED = 2  # passages of the answer before that a follow-up is asked of as well
 _NEAREST = 3  # passages shown with an answer that is none
 
 
 @dataclass(frozen=True, slots=True)
 class _Understood:
-    """A question in its conversation: as it is read and answered alone, and as it is searched after earlier ones."""
+    """A question in its conversation: as it is answered alone, as the reader reads it, as it is searched after others."""
 
     alone: str
+    read: str
     searched: str
-    earlier: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
+    cited: tuple[Span, ...] = ()  # by the answer that a follow-up goes on from: it is asked of these places too
 
 
 @dataclass(slots=True)
@@ -235,9 +238,10 @@ class Chatbot:
 
     def _evidence(self, understood: _Understood, scope: Scope) -> Evidence:
         meant, hits = understood.alone, self._hits(understood, scope)
-        found = passages(hits, self._store.catalog.document, self._settings.passages)
+        found = self._found(hits, understood.cited)
         shown = [hit for hit in hits if any(passage.span.overlaps(hit.chunk.span) for passage in found)]
-        readings = self._readings(meant, shown[: self._settings.read])
+        shown.sort(key=lambda hit: not any(map(hit.chunk.span.overlaps, understood.cited)))
+        readings = self._readings(understood.read, shown[: self._settings.read])
         weighed = extract.rate(
             meant,
             found,
@@ -358,6 +362,14 @@ class Chatbot:
         hits = retrieve(self._store, self._encode, meant.searched, self._settings, scope, meant.earlier)
         return hits if self._rerank is None else _reranked(hits, meant.alone, self._rerank, self._settings.reranked)
 
+    def _found(self, hits: Sequence[Hit], cited: Sequence[Span]) -> tuple[Passage, ...]:
+        """The best passages, the last of them giving way to those of the hits that hold what was cited before."""
+        most, document = self._settings.passages, self._store.catalog.document
+        found = passages(hits, document, most)
+        again = passages([hit for hit in hits if any(map(hit.chunk.span.overlaps, cited))], document, _CITED)
+        more = [passage for passage in again if not any(map(passage.span.overlaps, (one.span for one in found)))]
+        return (*found[: max(most - len(more), 1)], *more)[:most]
+
     def _readings(self, question: str, hits: Sequence[Hit]) -> dict[Span, Reading]:
         """What the reader makes of each sentence of the chunks, by its place in its document."""
         spans = [hit.chunk.span for hit in hits]
@@ -370,12 +382,19 @@ class Chatbot:
     def _meant(self, question: str, history: Sequence[Turn], heard: list[Exchange]) -> _Understood:
         """A follow-up made to stand alone, by the language model or by rule; all empty where nothing is asked."""
         if not question.strip():
-            return _Understood("", "", ())
+            return _Understood("", "", "")
+        goes_on = history and asked.follows_up(question)
+        cited = tuple(citation.span for citation in history[-1].answer.citations) if goes_on else ()
         if history and (rewritten := self._rewritten(question, history, heard)):
-            return _Understood(_plain(rewritten), _plain(rewritten), ())
+            return _Understood(*[_plain(rewritten)] * 3, cited=cited)
         earlier = [_plain(turn.question) for turn in history if turn.question.strip()]
-        alone = asked.standalone(question, history)
-        return _Understood(_plain(alone), _plain(question), (*earlier[:1], *earlier[1:][-_RECENT:]))
+        return _Understood(
+            _plain(asked.standalone(question, history)),
+            _plain(asked.bare(question, history)),
+            _plain(question),
+            (*earlier[:1], *earlier[1:][-_RECENT:]),
+            cited,
+        )
 
     def _rewritten(self, question: str, history: Sequence[Turn], heard: list[Exchange]) -> str | None:
         """The question in the language model's words; None without a model, and when it fails or writes none."""

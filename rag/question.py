@@ -84,3 +84,17 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     if not history or not follows_up(question):
         return question
     return f"{question} ({standalone(history[-1].question, history[:-1])})"
+
+
+def bare(question: str, history: Sequence[Turn]) -> str:
+    """A follow-up as the reader is asked it: with the names it leans on, not with the question that has them.
+
+    That it would answer once more. Only a follow-up of no words of its own, such as "Why?", is asked with all of it.
+    """
+    if not history or not follows_up(question):
+        return question
+    whole = standalone(question, history)
+    if all(word.lower() in _ASKING or _POINTS_BACK.fullmatch(word) for word in _WORD.findall(question)):
+        return whole
+    named = () if names(question) else names(whole)
+    return f"{question} ({' '.join(named)})" if named else question

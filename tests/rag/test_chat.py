@@ -299,6 +299,46 @@ def test_follow_up_is_searched_as_it_is_asked(town: Store, llm: list[str] | None
     assert found != talk(town).retrieve("And when?", 3)
 
 
+def test_follow_up_is_read_without_the_question_before(town: Store) -> None:
+    """Which the reader would answer once more; what is looked up is both."""
+    heard: list[str] = []
+
+    def read(question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+        heard.append(question)
+        return read_words(question, excerpts)
+
+    bot = Chatbot(town, Settings(answer_threshold=0), encode=hash_encode, read=read)
+    earlier = [Turn("Who opened the archive?", bot.ask("Who opened the archive?"))]
+
+    answer = bot.ask("What does it hold?", earlier)
+
+    assert heard == ["Who opened the archive?", "What does it hold?"]
+    assert answer.asked == "What does it hold? (Who opened the archive?)"
+
+
+def test_follow_up_is_asked_of_what_was_cited_before(tmp_path: Path) -> None:
+    """Also where other documents have more of its words; among no more passages than wanted."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "archive.md").write_text(DOCUMENTS["archive.md"])
+    for number in range(4):
+        (folder / f"crane{number}.md").write_text(f"Crane {number} of the harbour was bought in May {1930 + number}.")
+    settings = Settings(home=tmp_path / "home", answer_threshold=0, passages=2)
+    rag.ingest(folder, settings, embedder=HashEmbedding(model_name="hash"))
+    bot = Chatbot(Store.open(settings), settings, encode=hash_encode, read=read_words)
+    first = bot.ask("Who opened the archive in 1921?")
+    question = "Was it a crane of the harbour that she bought in May?"
+
+    alone, after = bot.explain(question), bot.explain(question, [Turn(first.question, first)])
+
+    bot.close()
+    assert {citation.span.document_id for citation in first.citations} == {"archive.md"}
+    assert all(passage.span.document_id.startswith("crane") for passage in alone.passages)
+    assert {passage.span.document_id[:5] for passage in after.passages} == {"archi", "crane"}
+    assert len(after.passages) == 2
+    assert TRUE[0] in {sentence.text for sentence in after.sentences}
+
+
 @pytest.mark.parametrize(
     ("question", "asked"),
     [("And when?", "And when? (Who opened the archive?)"), (COUNT, COUNT), (" ", "")],

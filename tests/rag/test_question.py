@@ -3,7 +3,7 @@
 import pytest
 
 from rag import Answer, Turn
-from rag.question import Kind, could_answer, follows_up, kind_of_answer, names, quoted, standalone
+from rag.question import Kind, bare, could_answer, follows_up, kind_of_answer, names, quoted, standalone
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,24 @@ def test_a_follow_up_does_not_carry_what_came_before_its_subject() -> None:
     history = [turn("What is de-risking?"), turn("Who is Qin Gang?")]
 
     assert standalone("Where is he?", history) == "Where is he? (Who is Qin Gang?)"
+
+
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("How long did he serve?", "How long did he serve? (Qin Gang Beijing)"),
+        ("And in Moscow?", "And in Moscow?"),
+        ("And why?", "And why? (Where did he work? (Who is Qin Gang of Beijing?))"),
+        ("Who is Wang Yi?", "Who is Wang Yi?"),
+    ],
+)
+def test_a_follow_up_is_read_with_the_names_that_it_leans_on(question: str, read: str) -> None:
+    """Not with earlier questions, which a reader would answer too, unless it says nothing by itself."""
+    history = [turn("Who is Qin Gang of Beijing?"), turn("Where did he work?")]
+
+    assert bare(question, history) == read
+    assert bare(question, []) == question
+    assert bare("Where is he now living?", [turn("who rules?")]) == "Where is he now living?"
 
 
 @pytest.mark.parametrize(

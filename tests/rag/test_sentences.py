@@ -96,7 +96,12 @@ def test_an_empty_line_ends_a_sentence() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["# Title\nText", "Name\nOffice", "- one\n- two", "1. one\n2. two", "| a |\n| b |"])
+FORM = "Present: Marta Lindqvist (chair), Tomasz Weber, Priya Raman\nAbsent: Jonas Hale\nNext meeting: Monday"
+
+
+@pytest.mark.parametrize(
+    "text", ["# Title\nText", "Name\nOffice", "- one\n- two", "1. one\n2. two", "| a |\n| b |", FORM]
+)
 def test_headings_short_lines_items_and_rows_stand_alone(text: str) -> None:
     """Each line of these is a sentence of its own."""
     assert slices(text) == text.split("\n")

@@ -70,6 +70,18 @@ def test_no_pronoun_brings_nothing() -> None:
     assert quoted(before, far, most=1) == [far.text]
 
 
+def test_short_lines_that_say_something_are_weighed() -> None:
+    """What something is, and the items of a list; a label says nothing."""
+    text = "The boardroom\n\nAbsent: Jonas Hale\n\nTwo chairs\n\nOn the table:\n\n- water\n- two cups"
+    passage = Passage(Span("a.md", 0, len(text)), text, "Room", 1.0, None)
+
+    found = rate(
+        "Who was absent?", [passage], {}, encode=hash_encode, rarity=lambda term: 1.0, weights=weights()["sentence"]
+    )
+
+    assert {one.text for one in found} == {"Absent: Jonas Hale", "On the table:", "- water", "- two cups"}
+
+
 def test_those_that_little_speaks_for_are_not_encoded() -> None:
     """They are weighed by their other signs, and stand behind."""
     lines = [f"Number {number} of the harbour's cranes was repaired." for number in range(12)]

@@ -3,7 +3,7 @@
 import pytest
 
 from rag import sentences
-from rag.answer.lists import completed, joined
+from rag.answer.lists import completed, joined, listed
 from rag.schema import Draft, Passage, Span
 
 MANUAL = (
@@ -39,9 +39,29 @@ def test_other_sentences_keep_their_place_around_it() -> None:
 @pytest.mark.parametrize("question", ["What are the steps?", "How do I fit it?", "Which three steps are there?"])
 def test_a_list_with_the_best_item_is_whole_where_several_are_asked_for(question: str) -> None:
     """If another of it was chosen as well; alone it is the answer, and so it is where one is asked for."""
-    assert shown(question, 7, 8) == list(STEPS)
-    assert shown(question, 7) == [7]
+    assert shown(question, 8, 9) == list(STEPS)
+    assert shown(question, 8) == [8]
     assert shown("Who closes the tap?", 7, 8) == [7, 8]
+
+
+def test_the_first_step_brings_the_others() -> None:
+    """Where it is asked how something is done; another step may be the answer by itself."""
+    assert shown("How do I fit it?", 7) == list(STEPS)
+    assert shown("Which three steps are there?", 7) == list(STEPS)
+    assert shown("What is closed?", 7) == [7]
+
+
+def test_an_item_too_short_to_say_anything_brings_its_list() -> None:
+    """With what announces it."""
+    assert shown("Is there oil?", 5) == list(KIT)
+
+
+def test_short_items_and_announcements_are_no_labels() -> None:
+    """Not so the heading of an item that goes on in its line, nor a number with nothing beside it."""
+    text = "Supported:\n\n- Firefox 128\n- Edge. It is new.\n\nThen:\n\n1. Budget\n\nWe saved.\n\nNote:\n\nThat is all."
+    passage = Passage(Span("web.md", 0, len(text)), text, "Web", 1.0, None)
+
+    assert {text[span.start : span.end] for span in listed(passage)} == {"Supported:", "- Firefox 128"}
 
 
 def test_the_announcement_of_a_list_that_is_not_shown_is_left_out() -> None:
@@ -61,7 +81,10 @@ def test_an_order_among_the_items_is_not_shown() -> None:
 
 
 def test_items_stand_on_lines_of_their_own() -> None:
-    """So does what comes after one; other sentences follow one another."""
+    """So does what comes after one, or after a line without a full stop; other sentences follow one another."""
+    assert joined(["Present: Anna", "Absent: Peter", "All agreed.", "So it was."]) == (
+        "Present: Anna\nAbsent: Peter\nAll agreed. So it was."
+    )
     assert joined(["It is here.", "It has:", "- a hose", "- oil", "That is all."]) == (
         "It is here. It has:\n- a hose\n- oil\nThat is all."
     )
