@@ -63,7 +63,7 @@ _NEAREST = 3  # passages shown with an answer that is none
 
 @dataclass(frozen=True, slots=True)
 class _Understood:
-    """A question in its conversation: as it is answered alone, as the reader reads it, as it is searched after others."""
+    """A question in its conversation: as it is answered alone, as it is read, as it is searched after earlier ones."""
 
     alone: str
     read: str
@@ -386,7 +386,8 @@ class Chatbot:
         goes_on = history and asked.follows_up(question)
         cited = tuple(citation.span for citation in history[-1].answer.citations) if goes_on else ()
         if history and (rewritten := self._rewritten(question, history, heard)):
-            return _Understood(*[_plain(rewritten)] * 3, cited=cited)
+            alone = _plain(rewritten)
+            return _Understood(alone, alone, alone, cited=cited)
         earlier = [_plain(turn.question) for turn in history if turn.question.strip()]
         return _Understood(
             _plain(asked.standalone(question, history)),

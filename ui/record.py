@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from rag import Answer, Citation, Claim, Passage, Turn
+from rag import Answer, Claim, Passage, Turn
 
 _TURNS = TypeAdapter(tuple[Turn, ...])
 _MOST = 2_000_000  # characters that a browser may hand back: some hundred answers
