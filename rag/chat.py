@@ -13,7 +13,7 @@ from rag import question as asked
 from rag.answer import abstain, calibration, extract
 from rag.answer.differ import differing
 from rag.answer.lists import completed, joined
-from rag.answer.marks import mark
+from rag.answer.marks import is_told, mark
 from rag.answer.verify import verify
 from rag.errors import LoadError, ModelError, StoreError
 from rag.feedback import Feedback, keep
@@ -57,6 +57,7 @@ _MOST_COPIES = 3  # cited beside a document; whoever keeps ten copies of a file 
 _RECENT = 9  # earlier questions that a search takes up, beside the first; the pull of older ones is below .05
 _LOOKED_AT = 60  # documents that examples are looked for in
 _MOST_UNKNOWN = 5  # names shown with it that the documents lack
+_WHEN_TOLD = 0.5  # of the margin within which others are quoted too, where the best sentence holds the fact asked for
 _CITED = 2  # passages of the answer before that a follow-up is asked of as well
 _NEAREST = 3  # passages shown with an answer that is none
 
@@ -412,6 +413,8 @@ class Chatbot:
     def _quoted(self, question: str, evidence: Evidence, remark: str = "") -> Answer:
         """The answer in the documents' own words."""
         most, margin = self._settings.sentences, self._settings.sentence_margin
+        if evidence.sentences and is_told(evidence.question, evidence.sentences[0]):
+            margin *= _WHEN_TOLD
         drafts = extract.choose(evidence.sentences, most=most, margin=margin, differing=evidence.differing)
         if drafts:
             drafts = completed(evidence.question, drafts, evidence.passages, evidence.sentences[0].span)

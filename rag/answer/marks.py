@@ -12,6 +12,8 @@ _SURE = -1.0  # log-odds of the reader's words, against there being none, from w
 _YES_OR_NO = re.compile(
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.IGNORECASE
 )
+_ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
+_FACTS: tuple[asked.Kind, ...] = ("date", "number", "person", "place")
 _MOST_WORDS = 12  # more is no name, date or figure
 _MOST_SHARE = 0.6  # of the sentence's characters: beyond that all of it is marked, which tells nothing
 
@@ -38,6 +40,13 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
             if found and any(sentence.span.overlaps(citation.span) for citation in claim.citations):
                 return (*claims[:at], replace(claim, marked=found), *claims[at + 1 :])
     return tuple(claims)
+
+
+def is_told(question: str, sentence: Weighed) -> bool:
+    """True if one name, date, place or figure is asked for, and the reader is sure of it in this sentence."""
+    kind = asked.kind_of_answer(question)
+    one = kind in _FACTS and len(_ASKS.findall(question)) == 1
+    return one and sentence.signs["words"] >= _SURE and _answers(kind, sentence.words)
 
 
 def _answers(kind: asked.Kind, words: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from math import nextafter
 from pathlib import Path
@@ -297,6 +298,23 @@ def test_follow_up_is_searched_as_it_is_asked(town: Store, llm: list[str] | None
     assert found[0].span.document_id == "archive.md"
     assert found == bot.explain("And when?", earlier).passages[:3]
     assert found != talk(town).retrieve("And when?", 3)
+
+
+def test_less_is_quoted_beside_a_fact_that_is_told(town: Store) -> None:
+    """Beside the sentence that has the figure; one whose reader has no words for it is quoted with another."""
+
+    def unsure(question: str, excerpts: Sequence[Excerpt]) -> list[tuple[Reading, ...]]:
+        return [tuple(replace(one, words_logit=-6.0) for one in ones) for ones in read_words(question, excerpts)]
+
+    question = "How many ships did the keeper count?"
+    settings = Settings(answer_threshold=0)
+    told, guessed = (
+        Chatbot(town, settings, encode=hash_encode, read=read).ask(question) for read in (read_words, unsure)
+    )
+
+    assert [claim.text for claim in told.claims] == [TRUE[1]]
+    assert TRUE[1] in [claim.text for claim in guessed.claims]
+    assert len(guessed.claims) > 1
 
 
 def test_follow_up_is_read_without_the_question_before(town: Store) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.marks import mark
+from rag.answer.marks import is_told, mark
 from rag.schema import Citation, Claim, Span, Weighed
 
 OPENED = "Anna Weber opened the archive in the spring of 1921."
@@ -71,3 +71,14 @@ def test_no_item_is_marked_where_several_are_asked_for() -> None:
     item = "- 40 ships on Monday"
     for question, words in (("What are the counts?", []), ("How many on Monday?", ["40"])):
         assert marked(mark(question, (claim(item),), [weighed(item, "40")])) == words
+
+
+def test_a_fact_is_told_where_the_reader_is_sure_of_its_words() -> None:
+    """One name, date, place or figure; not a reason, not two things at once, not on a guess."""
+    sure, unsure = weighed(COUNTED, "40"), weighed(COUNTED, "40", sure=-3.0)
+
+    assert is_told("How many ships were counted?", sure)
+    assert not is_told("How many ships were counted?", unsure)
+    assert not is_told("How many ships were counted, and who counted them?", sure)
+    assert not is_told("Who counted the ships?", sure)
+    assert not is_told("Why were ships counted?", weighed("It was due to the war.", "due to the war"))
