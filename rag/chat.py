@@ -30,6 +30,7 @@ from rag.schema import (
     EVERYTHING,
     Answer,
     Box,
+    Citation,
     Claim,
     Draft,
     Evidence,
@@ -60,6 +61,7 @@ _MOST_UNKNOWN = 5  # names shown with it that the documents lack
 _WHEN_TOLD = 0.5  # of the margin within which others are quoted too, where the best sentence holds the fact asked for
 _CITED = 2  # passages of the answer before that a follow-up is asked of as well
 _NEAREST = 3  # passages shown with an answer that is none
+_NEAR = -3.5  # log-odds from which the best sentence is shown with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,8 +500,18 @@ class Chatbot:
         unknown = self._unknown(asked.names(evidence.question))
         named = ", ".join(f"“{name}”" for name in unknown[:_MOST_UNKNOWN])
         remark = f"Nowhere in the documents: {named}." if unknown else ""
-        nearest = tuple(found[:_NEAREST])
-        return Answer(question, NOT_SAID, (), nearest, True, confidence, evidence.question, remark=remark)
+        quotes = tuple(self._near(evidence))
+        shown = sorted(found, key=lambda one: not any(_inside(quote.span, one.span) for quote in quotes))[:_NEAREST]
+        return Answer(
+            question, NOT_SAID, (), tuple(shown), True, confidence, evidence.question, remark=remark, nearest=quotes
+        )
+
+    def _near(self, evidence: Evidence) -> Iterator[Citation]:
+        """The best sentence, if it comes near to an answer and still stands where it was found."""
+        for best in evidence.sentences[:1]:
+            source = self._store.catalog.document(best.span.document_id)
+            if best.score >= _NEAR and source and source.text[best.span.start : best.span.end] == best.text:
+                yield Citation(1, best.span, best.text, source.page_at(best.span.start))
 
     def _copies(self, document_id: str) -> list[SourceDocument]:
         """Other files of the same content, as far as a reader wants to see them."""

@@ -684,9 +684,11 @@ def _show_answer(answer: Answer) -> None:
         out.print(Text(f"Understood as: {_name(answer.asked)}", "dim"))
     if answer.abstained:
         out.print(Text(answer.text, "bold"))
+        for citation in answer.nearest:
+            out.print(Text(f"The nearest they do say: “{_shown(citation.quote)}” ({_place(citation)})"))
         if answer.passages:
             nearest = "; ".join(f"{_name(passage.title)} ({_place(passage)})" for passage in answer.passages)
-            out.print(Text(f"Nearest: {nearest}", "dim"))
+            out.print(Text(f"Nearest passages: {nearest}", "dim"))
         return
     for claim in answer.claims:
         markers = "".join(f"[{citation.marker}]" for citation in claim.citations)

@@ -37,7 +37,8 @@ def keep(home: Path, feedback: Feedback) -> None:
         "note": feedback.note[:_LONGEST_NOTE],
         "earlier": feedback.earlier,
         **feedback.answer.to_dict(),
-        "passages": [],  # much, and of no use later
+        "passages": [],  # much, and of no use later; so is what was no answer
+        "nearest": [],
     }
     path = home / _FOLDER / f"{time.time_ns():020}-{token_hex(4)}.json"
     try:

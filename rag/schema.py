@@ -148,6 +148,7 @@ class Answer:
     `withheld` counts sentences of a language model that were taken out because the documents do not support them.
     `remark` is one line that a reader must know, mostly empty: two documents differ, names stand in none of them,
     sentences were taken out, or quotations stand in for a language model that failed, and why.
+    `nearest` is the sentence that comes nearest to an answer where none is given, for a reader to judge; mostly empty.
     `tokens_read` and `tokens_written` are what a language model took for it, the rewriting of a follow-up too;
     `tokens_are` estimated where one of its exchanges is.
     """
@@ -164,6 +165,7 @@ class Answer:
     tokens_read: int = 0
     tokens_written: int = 0
     tokens_are: TokensAre = ""
+    nearest: tuple[Citation, ...] = ()
 
     @property
     def reworded(self) -> bool:
@@ -204,6 +206,7 @@ class Answer:
             "tokens_written": self.tokens_written,
             "tokens_are": self.tokens_are,
             "claims": [claim.to_dict() for claim in self.claims],
+            "nearest": [_flat(one) for one in self.nearest],
             "passages": [passage.to_dict() for passage in self.passages],
         }
 

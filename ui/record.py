@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter, ValidationError
 
 from rag import Answer, Claim, Passage, Turn
+from ui.render import NEAREST
 
 _TURNS = TypeAdapter(tuple[Turn, ...])
 _MOST = 2_000_000  # characters that a browser may hand back: some hundred answers
@@ -42,8 +43,9 @@ def _exchange(turn: Turn) -> str:
     quotes = [
         f"- \\[{citation.marker}\\] “{_plain(citation.quote)}” "
         f"({_plain(citation.span.document_id)}{f', page {citation.page}' if citation.page else ''})"
-        for citation in answer.citations
+        for citation in (*answer.citations, *answer.nearest)
     ]
+    lines += [_plain(f"{NEAREST} “{citation.quote}” [{citation.marker}]") for citation in answer.nearest]
     remark = ["", _plain(answer.remark)] if answer.remark else []
     return "\n".join([f"## {_plain(turn.question)}", "", "  \n".join(lines), *remark, "", *quotes, ""])
 

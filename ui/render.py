@@ -6,7 +6,7 @@ document to put an element on the page. A citation is known on the page by its k
 `page.js` leads from the marker with `data-cite` to the words in the source pane, and back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag import Answer, Citation, Claim, Passage, Span, Turn
@@ -14,6 +14,7 @@ from ui import document
 from ui.markup import escaped, isolated, safe
 
 NOT_SAID = "The documents do not say."
+NEAREST = "The nearest they do say:"
 CONFIDENCE = ((0.8, "High confidence"), (0.6, "Fair confidence"), (0.0, "Low confidence"))  # from this probability on
 VERDICTS = ("right", "wrong", "wrong citation")
 _OF_ANSWERS = (
@@ -149,7 +150,14 @@ def _answer(answer: Answer, turn: int) -> str:
         words = escaped(answer.text)
         note = "Stopped before it was checked against the documents."
     remark = f'<p class="note">{escaped(answer.remark)}</p>' if answer.remark else ""
-    return f'{_understood(answer)}<p class="claims" dir="auto">{words}</p>{remark}<p class="note">{note}</p>'
+    near = "".join(_near(citation, answer, turn) for citation in answer.nearest)
+    return f'{_understood(answer)}<p class="claims" dir="auto">{words}</p>{near}{remark}<p class="note">{note}</p>'
+
+
+def _near(citation: Citation, answer: Answer, turn: int) -> str:
+    """What comes nearest to an answer, for whoever asked to judge."""
+    quote = isolated(f"“{' '.join(citation.quote.split())}”")
+    return f'<p class="note">{NEAREST} {quote}{_marker(citation, answer.passages, turn)}</p>'
 
 
 def _understood(answer: Answer) -> str:
@@ -212,19 +220,21 @@ def _source_group(entry: Entry, number: int) -> str:
         return _NO_PASSAGE
     answer = entry.answer
     if answer.abstained:
-        title, cards = "Nearest passages", [_card(passage, (), number) for passage in answer.passages]
+        title, near = "Nearest passages", _holding(answer.nearest, answer.passages)
+        cards = [_card(passage, near.get(passage, ()), number) for passage in answer.passages]
     else:
-        title, cards = "Cited passages", [_card(passage, cited, number) for passage, cited in _cited_passages(answer)]
+        title, near = "Cited passages", _holding(answer.citations, answer.passages)
+        cards = [_card(passage, cited, number) for passage, cited in near.items()]
     heading = "<h3>Nearest passages</h3>" if answer.abstained else ""
     return f'<section aria-label="{title}">{heading}{"".join(cards)}</section>' if cards else _NO_PASSAGE
 
 
-def _cited_passages(answer: Answer) -> list[tuple[Passage, list[Citation]]]:
-    """Each passage that is cited with its citations, in the order of their markers."""
+def _holding(citations: Iterable[Citation], passages: Sequence[Passage]) -> dict[Passage, list[Citation]]:
+    """Each passage that holds some of the citations with these, in the order of their markers."""
     groups: dict[Passage, list[Citation]] = {}
-    for citation in answer.citations:
-        groups.setdefault(_passage_of(citation, answer.passages), []).append(citation)
-    return list(groups.items())
+    for citation in citations:
+        groups.setdefault(_passage_of(citation, passages), []).append(citation)
+    return groups
 
 
 def _passage_of(citation: Citation, passages: Sequence[Passage]) -> Passage:

@@ -231,6 +231,39 @@ def test_what_is_absent_is_not_answered(bot: Chatbot, question: str) -> None:
     assert 0 < len(answer.passages) <= 3
 
 
+def test_what_comes_nearest_is_quoted_where_nothing_is_answered(town: Store) -> None:
+    """One sentence with its place, of a passage that is shown; none where none comes near."""
+    question = "How many ships did the keeper count?"
+
+    near, far = (talk(town, threshold=1).ask(asked) for asked in (question, "What does a cinema ticket cost?"))
+
+    assert (near.abstained, near.claims) == (True, ())
+    assert [quote.quote for quote in near.nearest] == [TRUE[1]]
+    assert near.passages[0].span.overlaps(near.nearest[0].span)
+    span = near.nearest[0].span
+    assert talk(town).document(span.document_id).text[span.start : span.end] == TRUE[1]
+    assert (far.abstained, far.nearest) == (True, ())
+
+
+def test_what_comes_nearest_is_not_quoted_once_it_is_gone(tmp_path: Path) -> None:
+    """Its document was changed while a language model wrote, which then declined."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "archive.md").write_text(DOCUMENTS["archive.md"])
+    settings, embedder = Settings(home=tmp_path / "home"), HashEmbedding(model_name="hash")
+    rag.ingest(folder, settings, embedder=embedder)
+    bot = talk(Store.open(settings), DECLINED)
+
+    growing = bot.stream("Who opened the archive in 1921?")
+    next(growing)
+    (folder / "archive.md").write_text("# The archive\n\nIt burnt down.")
+    rag.ingest(folder, settings, embedder=embedder)
+    *_, answer = growing
+
+    bot.close()
+    assert (answer.abstained, answer.nearest) == (True, ())
+
+
 def test_without_evidence_the_language_model_is_not_asked(town: Store) -> None:
     """Abstaining is decided by the score before anything is written."""
     bot = talk(town, "Never asked for.", threshold=1)

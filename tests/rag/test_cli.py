@@ -147,7 +147,22 @@ def test_ask_says_when_the_documents_do_not(run: Run, sample_settings: Settings)
     told = run("ask", UNANSWERABLE, "--home", sample_settings.home)
 
     assert (told.code, told.err) == (0, "Nowhere in the documents: “Nairobi”.\n")
-    assert told.words.startswith("The documents do not say. Nearest: ")
+    assert told.words.startswith("The documents do not say. Nearest passages: ")
+
+
+def test_ask_quotes_what_comes_nearest(
+    run: Run, sample_settings: Settings, bot: Chatbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no answer is sure enough, the best sentence with its place."""
+    monkeypatch.setenv("RAG_ANSWER_THRESHOLD", "1")
+    (quote,) = bot.adjusted(passages=6, sentences=3, threshold=1).ask(QUESTION).nearest
+
+    told = run("ask", QUESTION, "--home", sample_settings.home)
+
+    words = " ".join(quote.quote.split())
+    assert told.words.startswith(
+        f"The documents do not say. The nearest they do say: “{words}” ({quote.span.document_id}"
+    )
 
 
 def test_ask_json_is_the_answer(run: Run, sample_settings: Settings, bot: Chatbot) -> None:
@@ -158,7 +173,7 @@ def test_ask_json_is_the_answer(run: Run, sample_settings: Settings, bot: Chatbo
     assert told == bot.ask(QUESTION).to_dict()
     assert list(told) == [
         *("question", "asked", "text", "abstained", "confidence", "withheld", "remark"),
-        *("tokens_read", "tokens_written", "tokens_are", "claims", "passages"),
+        *("tokens_read", "tokens_written", "tokens_are", "claims", "nearest", "passages"),
     ]
     assert list(claim) == ["text", "verdict", "marked", "citations"]
     assert set(claim["citations"][0]) == {"marker", "document_id", "start", "end", "quote", "page"}

@@ -87,6 +87,7 @@ def test_an_answer_as_json_has_flat_spans() -> None:
                 ],
             }
         ],
+        "nearest": [],
         "passages": [
             {
                 "document_id": "a.md",
@@ -183,3 +184,22 @@ def test_a_scope_that_means_nothing_cannot_be_made(wrong: dict[str, Any]) -> Non
     """A name for a tuple of names, or a day that is none, would ask the wrong documents without a word."""
     with pytest.raises(ValueError, match="not"):
         Scope(**wrong)
+
+
+def test_what_comes_nearest_is_in_the_json() -> None:
+    """Flat, as every citation is."""
+    told = Answer("?", "No.", (), (), True, 0.1, nearest=(citation(1),)).to_dict()
+
+    assert told["nearest"][0].keys() == {"document_id", "start", "end", "marker", "quote", "page"}
+
+
+def test_lines_are_those_of_the_text() -> None:
+    """The items of a list on lines of their own, sentences of a line together."""
+    it, has, oil, fits = (Claim(text, (), "supported") for text in ("It is.", "It has:", "- oil", "It fits."))
+
+    assert Answer("?", "It is. It has:\n- oil\nIt fits.", (it, has, oil, fits), (), False, 0.9).lines == (
+        (it, has),
+        (oil,),
+        (fits,),
+    )
+    assert Answer("?", "", (), (), True, 0.1).lines == ()

@@ -51,6 +51,18 @@ def test_markdown_has_question_answer_and_quotes() -> None:
     ]
 
 
+def test_what_comes_nearest_is_taken_along() -> None:
+    """As no answer, with its place."""
+    declined = replace(SUNDAYS, text="Not said.", claims=(), abstained=True, nearest=(citation(1, "Bring a lamp."),))
+
+    assert record.markdown([Turn("When?", declined)]).splitlines()[2:6] == [
+        "Not said.  ",
+        "The nearest they do say: “Bring a lamp.” \\[1\\]",
+        "",
+        "- \\[1\\] “Bring a lamp.” (rules.md)",
+    ]
+
+
 def test_items_of_a_list_stand_on_lines_of_their_own() -> None:
     """As they do on the page."""
     items = [Claim(words, (citation(1, "Bring a lamp."),), "supported") for words in ("Bring:", "- a lamp", "- a pen")]

@@ -61,7 +61,8 @@ def hostile_turns(words: str) -> list[Turn]:
     quote = Citation(1, source.span, words, 3)
     claims = tuple(Claim(words, (quote,), verdict) for verdict in ("supported", "weak", "unsupported"))
     said = Answer(words, words, claims, (source,), False, 0.5, words * 2)
-    return [Turn(words, said), Turn(words, Answer(words, words, (), (source,), True, 0.1, words * 2))]
+    declined = Answer(words, words, (), (source,), True, 0.1, words * 2, nearest=(quote,))
+    return [Turn(words, said), Turn(words, declined)]
 
 
 def test_items_of_a_list_begin_lines() -> None:
@@ -199,6 +200,22 @@ def test_abstained_says_so_and_cites_nothing() -> None:
     assert "Nearest passages" in sources
     assert TEXT in sources
     assert not {"data-cite", "data-back", "data-cited"} & {name for name, _ in Seen(conversation + sources).attributes}
+
+
+def test_the_nearest_sentence_is_no_answer() -> None:
+    """It stands apart from what the answer says, with a marker that leads to its words among the nearest passages."""
+    source, other = passage(), passage("Nothing.", document_id="b.md")
+    declined = replace(answer("Who?", passages=(other, source)), nearest=(citation(1, QUOTE, source=source),))
+    turn = Turn("Who?", declined)
+
+    conversation, sources = Seen(render.conversation([turn])), Seen(render.sources([turn]))
+
+    said, near = conversation.text.index(render.NOT_SAID), conversation.text.index(f"{render.NEAREST} ")
+    assert near > said
+    assert f"“{QUOTE}”" in conversation.text
+    assert conversation.values("data-cite") == ["t1c1"]
+    assert sources.marks == [QUOTE]
+    assert "Nothing." in sources.text
 
 
 @pytest.mark.parametrize(
