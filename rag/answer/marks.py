@@ -13,7 +13,7 @@ _YES_OR_NO = re.compile(
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.IGNORECASE
 )
 _ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
-_FACTS: tuple[asked.Kind, ...] = ("date", "number", "person", "place")
+_FACTS: tuple[asked.Kind, ...] = ("date", "number")  # who and where mostly want more than a name
 _MOST_WORDS = 12  # more is no name, date or figure
 _MOST_SHARE = 0.6  # of the sentence's characters: beyond that all of it is marked, which tells nothing
 
@@ -43,7 +43,7 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
 
 
 def is_told(question: str, sentence: Weighed) -> bool:
-    """True if one name, date, place or figure is asked for, and the reader is sure of it in this sentence."""
+    """True if one date or figure is asked for, and the reader is sure of it in this sentence."""
     kind = asked.kind_of_answer(question)
     one = kind in _FACTS and len(_ASKS.findall(question)) == 1
     return one and sentence.signs["words"] >= _SURE and _answers(kind, sentence.words)
