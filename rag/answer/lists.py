@@ -34,6 +34,7 @@ _SEVERAL = re.compile(
 )
 _STEPS = re.compile(r"\bsteps\b|^how (?:do|does|can|should|to)\b", re.IGNORECASE)
 _FEWEST_WORDS = 4  # with its mark; an item of fewer says little by itself
+_LONG = 150  # words: a longer list is a text, and is shown whole only where what announces it is the best sentence
 _MOST = 20  # items; of a longer list those that were chosen are shown
 
 
@@ -99,7 +100,7 @@ def _is_shown(one: _List, chosen: set[Span], best: Span, question: str) -> bool:
     if one.lead and best == _at(one.lead):
         return True
     items = {_at(draft): draft for draft in one.items}
-    if best not in items:
+    if best not in items or sum(len(item.text.split()) for item in one.items) > _LONG:
         return False
     if len(items[best].text.split()) < _FEWEST_WORDS or (_STEPS.search(question) and best == _at(one.items[0])):
         return True

@@ -51,6 +51,17 @@ def test_the_first_step_brings_the_others() -> None:
     assert shown("What is closed?", 7) == [7]
 
 
+def test_a_long_list_is_not_brought_by_its_items() -> None:
+    """A contract's clauses are numbered too; only who finds its announcement is shown all of it."""
+    text = "It is agreed:\n\n" + "\n".join(f"{number}. {'so it is and ' * 12}more." for number in range(1, 5))
+    spans = [Span("c.md", start, end) for start, end in sentences.spans(text)]
+    passage = Passage(Span("c.md", 0, len(text)), text, "Contract", 1.0, None)
+    drafts = [Draft(text[span.start : span.end], (span,)) for span in spans]
+
+    assert len(completed("How do I end it?", drafts[1:3], [passage], spans[1])) == 2
+    assert len(completed("How do I end it?", drafts[:1], [passage], spans[0])) == len(spans)
+
+
 def test_an_item_too_short_to_say_anything_brings_its_list() -> None:
     """With what announces it."""
     assert shown("Is there oil?", 5) == list(KIT)
