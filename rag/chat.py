@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rag import question as asked
 from rag.answer import abstain, calibration, extract
 from rag.answer.differ import differing
-from rag.answer.lists import completed, joined
+from rag.answer.lists import asks_for_several, completed, joined
 from rag.answer.marks import is_told, mark
 from rag.answer.verify import verify
 from rag.errors import LoadError, ModelError, StoreError
@@ -417,7 +417,13 @@ class Chatbot:
         most, margin = self._settings.sentences, self._settings.sentence_margin
         if evidence.sentences and is_told(evidence.question, evidence.sentences[0]):
             margin *= _WHEN_TOLD
-        drafts = extract.choose(evidence.sentences, most=most, margin=margin, differing=evidence.differing)
+        drafts = extract.choose(
+            evidence.sentences,
+            most=most,
+            margin=margin,
+            differing=evidence.differing,
+            several=asks_for_several(evidence.question),
+        )
         if drafts:
             drafts = completed(evidence.question, drafts, evidence.passages, evidence.sentences[0].span)
         answer = self._checked(question, drafts, evidence)

@@ -15,6 +15,7 @@ _ASKING = frozenset(
     " according during after before if since until while the a an i please there this that these those he she they"
     " we you some any all most many one other no not as than under over above below between among along within without"
     " upon up out into through across against near besides beside beyond despite although though unless whether because"
+    " summarise summarize compare show find define outline mention write translate help hello hi hey thanks thank"
     " apart aside except considering given based assuming compared following regarding concerning including".split()
 )
 _THING = r"\b(?:what|which) (?:{})\b"

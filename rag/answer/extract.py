@@ -5,21 +5,21 @@ with the document's title put before it, then the score of the passage it stands
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from rag import question as asked
 from rag import sentences
 from rag.answer.abstain import log_odds
-from rag.answer.lists import listed
+from rag.answer.lists import is_row, listed
 from rag.answer.orders import statements
 from rag.index.lexical import terms
 from rag.models.embed import Encode
 from rag.models.reader import Reading
 from rag.schema import Draft, Passage, Span, Weighed
 
-_FEWEST_WORDS = 4  # a shorter line is a label, not a sentence, unless it says what something is or belongs to a list
-_STATES = re.compile(r"[A-Z][\w'’.-]*(?: [\w'’/.-]+){0,2}: +\S")  # "Absent: Jonas Hale"
+_FEWEST_WORDS = 4  # a shorter line is a label, not a sentence, unless it says what is asked for or belongs to a list
+_STATES = re.compile(r"([A-Z][\w'’.-]*(?: [\w'’/.-]+){0,2}): +\S")  # "Absent: Jonas Hale"
 _MOST_SENTENCES = 16  # weighed for one question, those that the reader likes best; as good as 30 on three sets
 _MOST_COMPARED = 8  # of these encoded, which takes time: with 16 the best three are the same
 _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|Both|Such)\b")
@@ -70,12 +70,12 @@ def rate(
     weights: Mapping[str, float],
 ) -> list[Weighed]:
     """Every sentence of the passages, best first; `readings` by the place of the sentence in its document."""
-    found = [sentence for rank, passage in enumerate(passages, 1) for sentence in _sentences(passage, rank)]
+    wanted = {term: rarity(term) for term in terms(question)}
+    found = [sentence for rank, passage in enumerate(passages, 1) for sentence in _sentences(passage, rank, wanted)]
     if not found:
         return []
     found.sort(key=lambda sentence: -readings.get(sentence.span, _UNREAD).logit)
     found = found[:_MOST_SENTENCES]
-    wanted = {term: rarity(term) for term in terms(question)}
     scored = [(_weighed(question, sentence, wanted, readings, weights), sentence.context) for sentence in found]
     scored.sort(key=lambda pair: -pair[0].score)
     vectors = encode([question, *(f"{context} {one.text}" for one, context in scored[:_MOST_COMPARED])])
@@ -104,19 +104,21 @@ def _alike(one: Weighed, likeness: float, weights: Mapping[str, float]) -> Weigh
 
 
 def choose(
-    scored: Sequence[Weighed], *, most: int, margin: float, differing: Weighed | None = None
+    scored: Sequence[Weighed], *, most: int, margin: float, differing: Weighed | None = None, several: bool = False
 ) -> tuple[Draft, ...]:
     """The best sentence, and up to `most` in all of those within `margin` of it that add something.
 
-    Also the one that says otherwise than the best, if there is one, and before a sentence that begins with a pronoun
-    the one that names who is meant. Sentences of one document are put in its order, so that they read on; documents
-    come in order of their best.
+    A row of a table adds to another only where `several` things are asked for; then twice as many are chosen if the
+    best is one. Also the one that says otherwise than the best, if there is one, and before a sentence that begins with
+    a pronoun the one that names who is meant. Sentences of one document are put in its order, so that they read on;
+    documents come in order of their best.
     """
     chosen = [scored[0], differing] if differing else []
+    most *= 2 if several and is_row(scored[0].text) else 1
     for sentence in scored:
         if len(chosen) >= most or sentence.score < scored[0].score - margin:
             break
-        if not any(_repeats(sentence, other) for other in chosen):
+        if not any(_repeats(sentence, other, several=several) for other in chosen):
             named = _naming(sentence, scored)
             chosen += [sentence] if named is None or named in chosen else [sentence, named]
     order = list(dict.fromkeys(sentence.span.document_id for sentence in chosen))
@@ -142,14 +144,15 @@ def coverage(wanted: Mapping[str, float], text: str) -> float:
     return sum(weight for term, weight in wanted.items() if term in present) / total if total else 1.0
 
 
-def _sentences(passage: Passage, rank: int) -> list[_Sentence]:
+def _sentences(passage: Passage, rank: int, wanted: Collection[str]) -> list[_Sentence]:
     """The passage's sentences that could be an answer: no headings, labels, questions, or orders to whoever answers."""
     found, before = [], ""
     in_lists = listed(passage)
     for start, end in statements(passage.text, sentences.spans(passage.text)):
         text = passage.text[start:end]
         span = Span(passage.span.document_id, passage.span.start + start, passage.span.start + end)
-        says = len(text.split()) >= _FEWEST_WORDS or _STATES.match(text) or span in in_lists
+        told = _STATES.match(text)
+        says = len(text.split()) >= _FEWEST_WORDS or span in in_lists or (told and set(terms(told[1])) & set(wanted))
         if says and not (sentences.is_heading(text) or text == passage.title or text.endswith("?")):
             leans = before.endswith("?") or _LEANS.match(text)
             found.append(_Sentence(span, text, f"{passage.title}. {before if leans else ''}", passage, rank))
@@ -180,6 +183,8 @@ def _share(names: Sequence[str], text: str) -> float:
     return sum(name.casefold() in folded for name in names) / len(names) if names else 1.0
 
 
-def _repeats(sentence: Weighed, other: Weighed) -> bool:
+def _repeats(sentence: Weighed, other: Weighed, *, several: bool) -> bool:
     words, others = set(terms(sentence.text)), set(terms(other.text))
+    if several and is_row(sentence.text) and is_row(other.text):  # which share the names of their columns
+        return words == others
     return len(words & others) >= _SAME * max(min(len(words), len(others)), 1)

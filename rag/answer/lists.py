@@ -2,8 +2,8 @@
 
 A list is a run of items, each on a line of its own with its mark, or "First, ... Second, ..." after a sentence that
 says how many. It is shown whole where the best sentence announces it, or belongs to it and several are asked for, is
-too short to say anything alone, or is the first step of how something is done. A sentence that announces a list which
-is not shown says nothing.
+too short to say anything alone, or is the first step of how something is done. What announces a list, or is so short
+an item of it, says nothing where the list is not shown.
 """
 
 import re
@@ -28,12 +28,14 @@ _ORDINALS = [
     )
 ]
 _SEVERAL = re.compile(
-    rf"\b(?:what|which) (?:\w+ )?(?:are|were)\b|\b(?:list|steps|all|{'|'.join(_COUNTS)})\b"
+    r"\b(?:what|which) (?:\w+ )?(?:are|were)\b"
+    rf"|\b(?:list|steps|all|both|each|compare|differences?|{'|'.join(_COUNTS)})\b"
     r"|^how (?:do|does|can|should|to)\b",
     re.IGNORECASE,
 )
 _STEPS = re.compile(r"\bsteps\b|^how (?:do|does|can|should|to)\b", re.IGNORECASE)
 _FEWEST_WORDS = 4  # with its mark; an item of fewer says little by itself
+_ROW = re.compile(r"[^:;]{1,60}: [^;]*; [^:;]{1,60}: ")  # of a table, as our loaders write it
 _LONG = 150  # words: a longer list is a text, and is shown whole only where what announces it is the best sentence
 _MOST = 20  # items; of a longer list those that were chosen are shown
 
@@ -56,13 +58,13 @@ def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage
     found = [one for passage in passages for one in _lists(passage)]
     chosen = {_at(draft) for draft in drafts}
     whole = {at: one for one in found if _is_shown(one, chosen, best, question) for at in one.drafts}
-    idle = {_at(one.lead) for one in found if one.lead and _at(one.lead) not in whole} - {best}
+    idle = {_at(one.lead) for one in found if one.lead and _at(one.lead) not in whole}
     told: dict[Span, Draft] = {}
     for draft in drafts:
         at = _at(draft)
         if at in whole:
             told |= whole[at].drafts
-        elif at not in idle:
+        elif at == best or not (at in idle or _is_fragment(draft)):
             told[at] = draft
     return tuple(told.values())
 
@@ -87,6 +89,11 @@ def begins_item(text: str, at: int = 0) -> bool:
     return bool(_ITEM.match(text, at))
 
 
+def is_row(text: str) -> bool:
+    """True for a row of a table, with the names of its columns."""
+    return bool(_ROW.match(text))
+
+
 def joined(texts: Iterable[str]) -> str:
     """Sentences as one text, the items of a list, and what follows them or a line without a full stop, on new lines."""
     told = ""
@@ -102,9 +109,13 @@ def _is_shown(one: _List, chosen: set[Span], best: Span, question: str) -> bool:
     items = {_at(draft): draft for draft in one.items}
     if best not in items or sum(len(item.text.split()) for item in one.items) > _LONG:
         return False
-    if len(items[best].text.split()) < _FEWEST_WORDS or (_STEPS.search(question) and best == _at(one.items[0])):
+    if _is_fragment(items[best]) or (_STEPS.search(question) and best == _at(one.items[0])):
         return True
     return asks_for_several(question) and len(chosen & one.drafts.keys()) > 1
+
+
+def _is_fragment(draft: Draft) -> bool:
+    return begins_item(draft.text) and len(draft.text.split()) < _FEWEST_WORDS
 
 
 def _at(draft: Draft) -> Span:

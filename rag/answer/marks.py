@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag import question as asked
-from rag.answer.lists import asks_for_several, begins_item
+from rag.answer.lists import asks_for_several, begins_item, is_row
 from rag.schema import Claim, Weighed
 
 _SURE = -1.0  # log-odds of the reader's words, against there being none, from which they are marked
@@ -22,7 +22,7 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
     """The claims, at most one of them marked: by the reader's surest words of the sentences that they cite.
 
     Only words that stand in the claim letter for letter and are what is asked for, such as a date after "when": none
-    where yes or no is asked for, and none of a list's item where several are.
+    where yes or no is asked for, and none of an item or a row where several are.
     """
     if _YES_OR_NO.match(question):
         return tuple(claims)
@@ -35,7 +35,7 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
             continue
         for at, claim in enumerate(claims):
             found = _place(sentence.words, claim.text)
-            if several and begins_item(claim.text):
+            if several and (begins_item(claim.text) or is_row(claim.text)):
                 continue
             if found and any(sentence.span.overlaps(citation.span) for citation in claim.citations):
                 return (*claims[:at], replace(claim, marked=found), *claims[at + 1 :])
@@ -54,6 +54,6 @@ def _answers(kind: asked.Kind, words: str) -> bool:
 
 
 def _place(words: str, text: str) -> tuple[int, int] | None:
-    """First and last character of whole words in a text; None where they are not there, or nearly all of it."""
-    found = re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text)
+    """First and last character of whole words in a text; None where they are a label, nearly all, or not there."""
+    found = re.search(rf"(?<!\w){re.escape(words)}(?!\w|: )", text)
     return found.span() if found and len(words) <= _MOST_SHARE * len(text) else None

@@ -101,6 +101,12 @@ def test_a_follow_up_does_not_carry_what_came_before_its_subject() -> None:
     assert standalone("Where is he?", history) == "Where is he? (Who is Qin Gang?)"
 
 
+@pytest.mark.parametrize("question", ["Summarise the lease.", "Compare the offers.", "Hello", "Thanks!", "Show all."])
+def test_what_is_asked_to_be_done_is_no_name(question: str) -> None:
+    """Nor is a greeting: that it stands in no document says nothing."""
+    assert names(question) == ()
+
+
 @pytest.mark.parametrize(
     ("question", "read"),
     [

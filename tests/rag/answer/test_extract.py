@@ -71,8 +71,10 @@ def test_no_pronoun_brings_nothing() -> None:
 
 
 def test_short_lines_that_say_something_are_weighed() -> None:
-    """What something is, and the items of a list; a label says nothing."""
-    text = "The boardroom\n\nAbsent: Jonas Hale\n\nTwo chairs\n\nOn the table:\n\n- water\n- two cups"
+    """What is asked for, and the items of a list; a label says nothing, and what is not asked for neither."""
+    text = (
+        "The boardroom\n\nAbsent: Jonas Hale\n\nChair: Anna Weber\n\nTwo chairs\n\nOn the table:\n\n- water\n- two cups"
+    )
     passage = Passage(Span("a.md", 0, len(text)), text, "Room", 1.0, None)
 
     found = rate(
@@ -80,6 +82,20 @@ def test_short_lines_that_say_something_are_weighed() -> None:
     )
 
     assert {one.text for one in found} == {"Absent: Jonas Hale", "On the table:", "- water", "- two cups"}
+
+
+def test_rows_of_a_table_add_to_one_another_where_several_are_asked_for() -> None:
+    """They share the names of their columns; twice as many are told. Elsewhere the best one is enough."""
+    rows = [
+        weighed(
+            f"Product: {name}; Price (EUR): {price}; Support: by telephone around the clock.", 1.0 - 0.1 * at, start=at
+        )
+        for at, (name, price) in enumerate(zip("Atlas Beacon Crow Dove Egret".split(), range(9, 50, 9), strict=True))
+    ]
+
+    told = [choose(rows, most=2, margin=2.0, several=several) for several in (True, False)]
+
+    assert [[draft.text for draft in drafts] for drafts in told] == [[row.text for row in rows[:4]], [rows[0].text]]
 
 
 def test_those_that_little_speaks_for_are_not_encoded() -> None:

@@ -67,6 +67,11 @@ def test_an_item_too_short_to_say_anything_brings_its_list() -> None:
     assert shown("Is there oil?", 5) == list(KIT)
 
 
+def test_an_item_of_a_word_is_not_shown_without_its_list() -> None:
+    """It says nothing beside an answer that is something else."""
+    assert shown("Which water?", 0, 5) == [0]
+
+
 def test_short_items_and_announcements_are_no_labels() -> None:
     """Not so the heading of an item that goes on in its line, nor a number with nothing beside it."""
     text = "Supported:\n\n- Firefox 128\n- Edge. It is new.\n\nThen:\n\n1. Budget\n\nWe saved.\n\nNote:\n\nThat is all."

@@ -61,13 +61,23 @@ def test_a_model_s_own_sentence_is_marked_by_what_it_cites() -> None:
     assert marked(mark("Who opened it?", (written,), [weighed(OPENED, "Anna Weber", start=500)])) == []
 
 
+def test_the_name_of_a_column_is_not_marked() -> None:
+    """It says what the words after it are."""
+    row = "Keeper: Anna Weber; Ships: 40; Boats: 7."
+
+    assert marked(mark("Tell me of the keeper.", (claim(row),), [weighed(row, "Keeper")])) == []
+
+
 def test_nothing_is_marked_where_yes_or_no_is_asked() -> None:
     """A figure in bold would be taken for the answer."""
     assert marked(mark("Were any ships counted?", (claim(COUNTED),), [weighed(COUNTED, "40")])) == []
 
 
 def test_no_item_is_marked_where_several_are_asked_for() -> None:
-    """All of them are the answer; where one is asked for, it is marked."""
+    """All of them are the answer; where one is asked for, it is marked. So it is with the rows of a table."""
+    row = "Day: Monday; Ships: 40; Boats: 7."
+    assert marked(mark("List all the ships.", (claim(row),), [weighed(row, "40")])) == []
+    assert marked(mark("How many ships?", (claim(row),), [weighed(row, "40")])) == ["40"]
     item = "- 40 ships on Monday"
     for question, words in (("What are the counts?", []), ("How many on Monday?", ["40"])):
         assert marked(mark(question, (claim(item),), [weighed(item, "40")])) == words
