@@ -19,7 +19,13 @@ QUESTIONS = {
     "military-channels.docx": "When did China cut off military channels?",
     "visits-2023.csv": "When did Yellen visit Beijing?",
 }
-EXAMPLES = (CORPUS.parent / "questions.txt").read_text(encoding="utf-8").splitlines()
+EXAMPLES = {  # by what a right answer holds
+    "Why did Blinken call off his trip in February 2023?": "balloon",
+    "How long did Xi receive Blinken?": "35 minutes",
+    "How many pounds of fentanyl were seized in fiscal year 2023?": "27,000",
+    "Which Americans are wrongfully detained in China?": "Kai Li, Mark Swidan and David Lin",
+    "When did the Commerce Department put the balloon makers on the Entity List?": "10 February",
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +84,18 @@ def test_a_conversation_goes_on_from_the_answer_before(bot: Chatbot) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("question", EXAMPLES)
 def test_an_example_question_is_answered_with_exact_quotes(whole: Chatbot, question: str) -> None:
-    """What the page offers to be asked is answered from the corpus, supported, and quoted to the letter."""
+    """What the page offers to be asked is answered rightly from the corpus, supported, and quoted to the letter."""
     answer = whole.ask(question)
 
-    assert not answer.abstained
+    assert EXAMPLES[question] in answer.text
     assert {claim.verdict for claim in answer.claims} == {"supported"}
     assert all(claim.citations for claim in answer.claims)
     assert misplaced(whole, answer) == []
+
+
+def test_those_are_the_examples() -> None:
+    """All that the page offers over the sample."""
+    assert (CORPUS.parent / "questions.txt").read_text(encoding="utf-8").splitlines() == list(EXAMPLES)
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ _MOST_COMPARED = 8  # of these encoded, which takes time: with 16 the best three
 _LEANS = re.compile(r"(?:He|She|It|They|This|That|These|Those|His|Her|Its|Their|Both|Such)\b")
 _STANDS_FOR = re.compile(r"(?:He|She|It|They|His|Her|Its|Their)\b")  # somebody named before
 _FARTHEST = 2  # sentences before it
+_OTHER_KEY = 2.0  # log-odds less for a row where another of its table has more of what the question names
 _SAME = 0.6  # share of terms in common from which a second sentence adds nothing
 
 _UNREAD = Reading(0, 0, logit=-6.0, words=(0, 0), words_logit=-6.0)  # of a sentence that the reader did not see
@@ -81,7 +82,8 @@ def rate(
     vectors = encode([question, *(f"{context} {one.text}" for one, context in scored[:_MOST_COMPARED])])
     likeness = (vectors[1:] @ vectors[0]).tolist()
     compared = [_alike(one, like, weights) for (one, _), like in zip(scored, likeness, strict=False)]
-    return sorted([*compared, *(one for one, _ in scored[_MOST_COMPARED:])], key=lambda sentence: -sentence.score)
+    weighed = _of_other_keys_put_back(question, [*compared, *(one for one, _ in scored[_MOST_COMPARED:])])
+    return sorted(weighed, key=lambda sentence: -sentence.score)
 
 
 def _weighed(
@@ -96,6 +98,23 @@ def _weighed(
     signs = asdict(_signs(question, sentence, wanted, reading))
     words = sentence.text[reading.words[0] - reading.start : reading.words[1] - reading.start]
     return Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights), words)
+
+
+def _of_other_keys_put_back(question: str, weighed: Sequence[Weighed]) -> list[Weighed]:
+    """The sentences; a table's row with fewer of the question's names and figures than another is put back behind it.
+
+    Asked for 2023, the row of 2020 reads as well.
+    """
+    names = [name.casefold() for name in asked.names(question)]
+    shares = [sum(name in one.text.casefold() for name in names) if is_row(one.text) else 0 for one in weighed]
+    tables = [(one.span.document_id, one.text.partition(": ")[0]) for one in weighed]
+    most: dict[tuple[str, str], int] = {}
+    for table, share in zip(tables, shares, strict=True):
+        most[table] = max(most.get(table, 0), share)
+    return [
+        replace(one, score=one.score - _OTHER_KEY) if is_row(one.text) and share < most[table] else one
+        for one, table, share in zip(weighed, tables, shares, strict=True)
+    ]
 
 
 def _alike(one: Weighed, likeness: float, weights: Mapping[str, float]) -> Weighed:

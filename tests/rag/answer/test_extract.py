@@ -98,6 +98,29 @@ def test_rows_of_a_table_add_to_one_another_where_several_are_asked_for() -> Non
     assert [[draft.text for draft in drafts] for drafts in told] == [[row.text for row in rows[:4]], [rows[0].text]]
 
 
+def test_the_row_that_the_question_names_comes_first() -> None:
+    """However well another one of its table reads; rows of another table and prose are left where they are."""
+    lines = [
+        "Year: 2020; Ships: 40; Boats: 4.",
+        "Year: 2023; Ships: 52; Boats: 5.",
+        "Port: Bergen; Ships: 9; Boats: 1.",
+    ]
+    text = "\n".join([*lines, "Ships are counted by the keeper."])
+    passage = Passage(Span("a.md", 0, len(text)), text, "Ships", 1.0, None)
+    liked = {
+        Span("a.md", start, start + len(line)): Reading(start, start + len(line), 4.0 - at, (0, 0), 4.0 - at)
+        for at, line in enumerate(lines)
+        for start in [text.index(line)]
+    }
+
+    def first(question: str) -> str:
+        rarity, fitted = (lambda term: 1.0), weights()["sentence"]
+        return rate(question, [passage], liked, encode=hash_encode, rarity=rarity, weights=fitted)[0].text
+
+    assert first("How many ships came in 2023?") == lines[1]
+    assert first("How many ships came?") == lines[0]
+
+
 def test_those_that_little_speaks_for_are_not_encoded() -> None:
     """They are weighed by their other signs, and stand behind."""
     lines = [f"Number {number} of the harbour's cranes was repaired." for number in range(12)]
