@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rag import question as asked
 from rag.answer import abstain, calibration, extract
 from rag.answer.differ import differing
-from rag.answer.lists import asks_for_several, completed, joined
+from rag.answer.lists import completed, joined
 from rag.answer.marks import is_told, mark
 from rag.answer.verify import verify
 from rag.errors import LoadError, ModelError, StoreError
@@ -422,7 +422,7 @@ class Chatbot:
             most=most,
             margin=margin,
             differing=evidence.differing,
-            several=asks_for_several(evidence.question),
+            several=asked.asks_for_several(evidence.question),
         )
         if drafts:
             drafts = completed(evidence.question, drafts, evidence.passages, evidence.sentences[0].span)

@@ -30,13 +30,25 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _HOUR = r"\b(?:noon|midnight|\d{1,2}:\d\d|\d{1,2} ?(?:[ap]\.?m\b|o[’']clock))"
 _DATE = re.compile(rf"\b{_MONTH}\b|\b(?:1[5-9]|20)\d\d\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|{_HOUR}")
-_COUNT = "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand million"
+COUNTS = tuple("two three four five six seven eight nine ten".split())
+_COUNT = f"{' '.join(COUNTS)} eleven twelve twenty thirty forty fifty hundred thousand million"
 _NUMBER = re.compile(rf"\d|\b(?:one|{_COUNT.replace(' ', '|')}|billion|dozen|half|third|quarter)s?\b", re.I)
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+|\b[A-Z][a-z]+ [A-Z][a-z]+")
 _REASON = re.compile(
     r"\b(because|since|as a result|in order to|so that|due to|after|reason|owing|cause[sd]?|led to|over|to protest)\b",
     re.I,
 )
+_STEPS = r"\bsteps\b|^how (?:do|does|can|should|to)\b"
+_HOW = re.compile(_STEPS, re.I)
+_SEVERAL = re.compile(
+    r"\b(?:what|which) (?:\w+ )?(?:are|were)\b"
+    rf"|\b(?:list|all|both|each|compare|differences?|{'|'.join(COUNTS)})\b|{_STEPS}",
+    re.I,
+)
+_YES_OR_NO = re.compile(
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.I
+)
+_QUESTION_WORD = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.I)
 _POINTS_BACK = re.compile(r"\b(?:he|she|they|him|her|his|hers|their|theirs|them|its?|the same)\b", re.I)
 _POINTS_BACK_UNNAMED = re.compile(r"\b(?:that|those|these|this|there|then|ones?|both)\b", re.I)
 _OPENS = re.compile(r"(?:and|but|so|also|what about|how about)\b", re.I)
@@ -66,6 +78,26 @@ def could_answer(kind: Kind, sentence: str) -> bool:
     """True if the sentence holds something of the kind; always true for "other"."""
     pattern = {"date": _DATE, "number": _NUMBER, "person": _NAME, "place": _NAME, "reason": _REASON}.get(kind)
     return pattern is None or bool(pattern.search(sentence))
+
+
+def asks_how(question: str) -> bool:
+    """True if the steps are asked for by which something is done."""
+    return bool(_HOW.search(question))
+
+
+def asks_for_several(question: str) -> bool:
+    """True if the question wants more than one thing, as far as its words tell."""
+    return bool(_SEVERAL.search(question))
+
+
+def asks_yes_or_no(question: str) -> bool:
+    """True if the question begins as one does that yes or no would answer."""
+    return bool(_YES_OR_NO.match(question))
+
+
+def asks_once(question: str) -> bool:
+    """True if the question has one question word and no more."""
+    return len(_QUESTION_WORD.findall(question)) == 1
 
 
 def follows_up(question: str) -> bool:

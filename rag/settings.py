@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     reranked: Annotated[int, Field(ge=1, le=1000)] = 20  # chunks that it reads, the best of the fused ranking
 
     # Answering
-    sentences: Annotated[int, Field(ge=1, le=10)] = 3  # quoted at most; one a pronoun points to and lists whole
+    sentences: Annotated[int, Field(ge=1, le=10)] = (
+        3  # quoted at most; lists whole, twice as many rows, one a pronoun points to
+    )
     sentence_margin: Annotated[float, Field(ge=0)] = 2.0  # log-odds below the best from which a sentence is left out
     answer_threshold: Fraction = 0.4  # probability that the corpus answers, below which it says that it does not
     max_wrong: Annotated[float, Field(gt=0, lt=1)] | None = None  # share of answers; sets the threshold where given

@@ -87,6 +87,7 @@ def test_an_example_question_is_answered_with_exact_quotes(whole: Chatbot, quest
     """What the page offers to be asked is answered rightly from the corpus, supported, and quoted to the letter."""
     answer = whole.ask(question)
 
+    assert not answer.abstained
     assert EXAMPLES[question] in answer.text
     assert {claim.verdict for claim in answer.claims} == {"supported"}
     assert all(claim.citations for claim in answer.claims)

@@ -82,7 +82,7 @@ def rate(
     vectors = encode([question, *(f"{context} {one.text}" for one, context in scored[:_MOST_COMPARED])])
     likeness = (vectors[1:] @ vectors[0]).tolist()
     compared = [_alike(one, like, weights) for (one, _), like in zip(scored, likeness, strict=False)]
-    weighed = _of_other_keys_put_back(question, [*compared, *(one for one, _ in scored[_MOST_COMPARED:])])
+    weighed = _of_other_keys_put_back([*compared, *(one for one, _ in scored[_MOST_COMPARED:])])
     return sorted(weighed, key=lambda sentence: -sentence.score)
 
 
@@ -100,21 +100,27 @@ def _weighed(
     return Weighed(sentence.span, sentence.text, signs, log_odds(signs, weights), words)
 
 
-def _of_other_keys_put_back(question: str, weighed: Sequence[Weighed]) -> list[Weighed]:
+def _of_other_keys_put_back(weighed: Sequence[Weighed]) -> list[Weighed]:
     """The sentences; a table's row with fewer of the question's names and figures than another is put back behind it.
 
     Asked for 2023, the row of 2020 reads as well.
     """
-    names = [name.casefold() for name in asked.names(question)]
-    shares = [sum(name in one.text.casefold() for name in names) if is_row(one.text) else 0 for one in weighed]
-    tables = [(one.span.document_id, one.text.partition(": ")[0]) for one in weighed]
-    most: dict[tuple[str, str], int] = {}
-    for table, share in zip(tables, shares, strict=True):
-        most[table] = max(most.get(table, 0), share)
+    most: dict[tuple[str, str], float] = {}
+    for one in filter(_is_row, weighed):
+        most[_table(one)] = max(most.get(_table(one), 0.0), one.signs["named"])
     return [
-        replace(one, score=one.score - _OTHER_KEY) if is_row(one.text) and share < most[table] else one
-        for one, table, share in zip(weighed, tables, shares, strict=True)
+        replace(one, score=one.score - _OTHER_KEY) if _is_row(one) and one.signs["named"] < most[_table(one)] else one
+        for one in weighed
     ]
+
+
+def _is_row(sentence: Weighed) -> bool:
+    return is_row(sentence.text)
+
+
+def _table(row: Weighed) -> tuple[str, str]:
+    """The document of a row, and its first column."""
+    return row.span.document_id, row.text.partition(": ")[0]
 
 
 def _alike(one: Weighed, likeness: float, weights: Mapping[str, float]) -> Weighed:
@@ -133,7 +139,7 @@ def choose(
     documents come in order of their best.
     """
     chosen = [scored[0], differing] if differing else []
-    most *= 2 if several and is_row(scored[0].text) else 1
+    most *= 2 if several and _is_row(scored[0]) else 1
     for sentence in scored:
         if len(chosen) >= most or sentence.score < scored[0].score - margin:
             break
@@ -166,8 +172,9 @@ def coverage(wanted: Mapping[str, float], text: str) -> float:
 def _sentences(passage: Passage, rank: int, wanted: Collection[str]) -> list[_Sentence]:
     """The passage's sentences that could be an answer: no headings, labels, questions, or orders to whoever answers."""
     found, before = [], ""
-    in_lists = listed(passage)
-    for start, end in statements(passage.text, sentences.spans(passage.text)):
+    places = statements(passage.text, sentences.spans(passage.text))
+    in_lists = listed(passage, places)
+    for start, end in places:
         text = passage.text[start:end]
         span = Span(passage.span.document_id, passage.span.start + start, passage.span.start + end)
         told = _STATES.match(text)
@@ -204,6 +211,6 @@ def _share(names: Sequence[str], text: str) -> float:
 
 def _repeats(sentence: Weighed, other: Weighed, *, several: bool) -> bool:
     words, others = set(terms(sentence.text)), set(terms(other.text))
-    if several and is_row(sentence.text) and is_row(other.text):  # which share the names of their columns
+    if several and _is_row(sentence) and _is_row(other):  # which share the names of their columns
         return words == others
     return len(words & others) >= _SAME * max(min(len(words), len(others)), 1)

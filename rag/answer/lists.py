@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rag import question as asked
 from rag import sentences
 from rag.answer.orders import statements
 from rag.schema import Draft, Passage, Span
 
 _ITEM = re.compile(r"(?:[-*•–]|\d{1,3}[.)]|[a-z][.)])\s")
-_COUNTS = "two three four five six seven eight nine ten".split()
-_COUNT = re.compile(rf"\b({'|'.join(_COUNTS)})\b", re.IGNORECASE)
+_COUNT = re.compile(rf"\b({'|'.join(asked.COUNTS)})\b", re.IGNORECASE)
 _ORDINALS = [
     re.compile(rf"(?:The )?(?:{words})\b", re.IGNORECASE)
     for words in (
@@ -27,13 +27,6 @@ _ORDINALS = [
         "fourth|last|finally",
     )
 ]
-_SEVERAL = re.compile(
-    r"\b(?:what|which) (?:\w+ )?(?:are|were)\b"
-    rf"|\b(?:list|steps|all|both|each|compare|differences?|{'|'.join(_COUNTS)})\b"
-    r"|^how (?:do|does|can|should|to)\b",
-    re.IGNORECASE,
-)
-_STEPS = re.compile(r"\bsteps\b|^how (?:do|does|can|should|to)\b", re.IGNORECASE)
 _FEWEST_WORDS = 4  # with its mark; an item of fewer says little by itself
 _ROW = re.compile(r"[^:;]{1,60}: [^;]*; [^:;]{1,60}: ")  # of a table, as our loaders write it
 _LONG = 150  # words: a longer list is a text, and is shown whole only where what announces it is the best sentence
@@ -55,7 +48,8 @@ class _List:
 
 def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage], best: Span) -> tuple[Draft, ...]:
     """The drafts, each of one source, with lists whole or without their announcement; `best` is the best sentence."""
-    found = [one for passage in passages for one in _lists(passage)]
+    told_of = ((passage, statements(passage.text, sentences.spans(passage.text))) for passage in passages)
+    found = [one for passage, places in told_of for one in _lists(passage, places)]
     chosen = {_at(draft) for draft in drafts}
     whole = {at: one for one in found if _is_shown(one, chosen, best, question) for at in one.drafts}
     idle = {_at(one.lead) for one in found if one.lead and _at(one.lead) not in whole}
@@ -69,19 +63,14 @@ def completed(question: str, drafts: Sequence[Draft], passages: Sequence[Passage
     return tuple(told.values())
 
 
-def listed(passage: Passage) -> frozenset[Span]:
-    """The places of what announces a list, and of items of one sentence."""
+def listed(passage: Passage, places: Sequence[tuple[int, int]]) -> frozenset[Span]:
+    """Of the passage's sentences, by start and end in it, those that announce a list, and items of one sentence."""
     found: list[Draft] = []
-    for one in _lists(passage):
+    for one in _lists(passage, places):
         following = (*(begins_item(item.text) for item in one.items[1:]), True)
         alone = [item for item, ends in zip(one.items, following, strict=True) if ends and begins_item(item.text)]
         found += [*([one.lead] if one.lead else []), *alone]
     return frozenset(map(_at, found))
-
-
-def asks_for_several(question: str) -> bool:
-    """True if the question wants more than one thing, as far as its words tell."""
-    return bool(_SEVERAL.search(question))
 
 
 def begins_item(text: str, at: int = 0) -> bool:
@@ -109,9 +98,9 @@ def _is_shown(one: _List, chosen: set[Span], best: Span, question: str) -> bool:
     items = {_at(draft): draft for draft in one.items}
     if best not in items or sum(len(item.text.split()) for item in one.items) > _LONG:
         return False
-    if _is_fragment(items[best]) or (_STEPS.search(question) and best == _at(one.items[0])):
+    if _is_fragment(items[best]) or (asked.asks_how(question) and best == _at(one.items[0])):
         return True
-    return asks_for_several(question) and len(chosen & one.drafts.keys()) > 1
+    return asked.asks_for_several(question) and len(chosen & one.drafts.keys()) > 1
 
 
 def _is_fragment(draft: Draft) -> bool:
@@ -122,10 +111,9 @@ def _at(draft: Draft) -> Span:
     return draft.sources[0]
 
 
-def _lists(passage: Passage) -> Iterator[_List]:
-    """The lists of a passage, in its order."""
+def _lists(passage: Passage, places: Sequence[tuple[int, int]]) -> Iterator[_List]:
+    """The lists of a passage among its sentences, in its order."""
     text = passage.text
-    places = statements(text, sentences.spans(text))
     at = 0
     while at < len(places):
         count = _items(text, places[at:])
@@ -150,7 +138,7 @@ def _items(text: str, places: Sequence[tuple[int, int]]) -> int:
 def _counted(text: str, places: Sequence[tuple[int, int]]) -> int:
     """How many of the sentences after the first are what it counts, by their first words; 0 if it counts nothing."""
     counts = _COUNT.findall(text[slice(*places[0])])
-    wanted = _COUNTS.index(counts[-1].lower()) + 2 if counts else 0
+    wanted = asked.COUNTS.index(counts[-1].lower()) + 2 if counts else 0
     following = places[1 : 1 + wanted]
     if not 1 < wanted <= len(_ORDINALS) or len(following) < wanted:
         return 0

@@ -5,14 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag import question as asked
-from rag.answer.lists import asks_for_several, begins_item, is_row
+from rag.answer.lists import begins_item, is_row
 from rag.schema import Claim, Weighed
 
 _SURE = -1.0  # log-odds of the reader's words, against there being none, from which they are marked
-_YES_OR_NO = re.compile(
-    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.IGNORECASE
-)
-_ASKS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
 _FACTS: tuple[asked.Kind, ...] = ("date", "number")  # who and where mostly want more than a name
 _MOST_WORDS = 12  # more is no name, date or figure
 _MOST_SHARE = 0.6  # of the sentence's characters: beyond that all of it is marked, which tells nothing
@@ -24,19 +20,19 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
     Only words that stand in the claim letter for letter and are what is asked for, such as a date after "when": none
     where yes or no is asked for, and none of an item or a row where several are.
     """
-    if _YES_OR_NO.match(question):
+    if asked.asks_yes_or_no(question):
         return tuple(claims)
     kind = asked.kind_of_answer(question)
-    several = asks_for_several(question)
+    several = asked.asks_for_several(question)
     for sentence in sorted(sentences, key=lambda one: -one.signs["words"]):
         if sentence.signs["words"] < _SURE:
             break
         if not _answers(kind, sentence.words):
             continue
         for at, claim in enumerate(claims):
-            found = _place(sentence.words, claim.text)
             if several and (begins_item(claim.text) or is_row(claim.text)):
                 continue
+            found = _place(sentence.words, claim.text)
             if found and any(sentence.span.overlaps(citation.span) for citation in claim.citations):
                 return (*claims[:at], replace(claim, marked=found), *claims[at + 1 :])
     return tuple(claims)
@@ -45,7 +41,7 @@ def mark(question: str, claims: Sequence[Claim], sentences: Sequence[Weighed]) -
 def is_told(question: str, sentence: Weighed) -> bool:
     """True if one date or figure is asked for, and the reader is sure of it in this sentence."""
     kind = asked.kind_of_answer(question)
-    one = kind in _FACTS and len(_ASKS.findall(question)) == 1
+    one = kind in _FACTS and asked.asks_once(question)
     return one and sentence.signs["words"] >= _SURE and _answers(kind, sentence.words)
 
 

@@ -77,7 +77,10 @@ def test_short_items_and_announcements_are_no_labels() -> None:
     text = "Supported:\n\n- Firefox 128\n- Edge. It is new.\n\nThen:\n\n1. Budget\n\nWe saved.\n\nNote:\n\nThat is all."
     passage = Passage(Span("web.md", 0, len(text)), text, "Web", 1.0, None)
 
-    assert {text[span.start : span.end] for span in listed(passage)} == {"Supported:", "- Firefox 128"}
+    assert {text[span.start : span.end] for span in listed(passage, sentences.spans(text))} == {
+        "Supported:",
+        "- Firefox 128",
+    }
 
 
 def test_the_announcement_of_a_list_that_is_not_shown_is_left_out() -> None:
